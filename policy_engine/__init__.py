@@ -1,0 +1,3 @@
+"""policy_engine."""
+
+__version__ = "0.1.0"

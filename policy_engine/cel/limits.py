@@ -1,0 +1,21 @@
+"""How much an expression may ask for. Texts and values come from strangers; everything is bounded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["DEFAULT_LIMITS", "Limits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``text``: characters; ``depth``: nesting of syntax; ``cost``: steps of one evaluation, where a
+    node, a round of a comprehension and every element or 16 characters that are built count one each.
+    """
+
+    text: int = 100_000
+    depth: int = 200
+    cost: int = 1_000_000
+
+
+DEFAULT_LIMITS = Limits()
