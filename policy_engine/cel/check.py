@@ -373,7 +373,7 @@ class _Checker:
             if adapted is not None:
                 args[index] = adapted
                 kinds = [*kinds[: index + skip], wanted[index + skip], *kinds[index + skip + 1 :]]
-        if tuple(args) == node.args:
+        if all(new is old for new, old in zip(args, node.args, strict=True)):
             return None
         result = self._resolve((overload,), kinds)
         return None if result is None else (replace(node, args=tuple(args)), result)
@@ -546,6 +546,8 @@ def _overload_help(node: Call, shown: list[str], overloads: tuple[Overload, ...]
         return "write both as int or both as double, as in `2.0` or `double(x)`"
     if any(kind.startswith("optional_type") for kind in shown):
         return "an optional is read with `.orValue(…)`"
+    if "money" in shown and {"int", "double"} & set(shown):
+        return 'compare or add money with money, as in `money("USD 5")`, or read `.amount`'
     if "double" in shown and {"money", "decimal"} & set(shown):
         return "a double is not exact: declare the value as `decimal`"
     if node.function.startswith(("_", "@", "!", "-")) or len(overloads) > 6:

@@ -1,1 +1,1 @@
-""""""
+"""The nouns: a policy, a history, an evaluation, and their parts. Frozen dataclasses, hardly any behaviour."""

@@ -7,7 +7,7 @@ out, undeclared ones not seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -153,6 +153,8 @@ def _timestamp(value: Any, kind: Type) -> Timestamp:
     if isinstance(value, str):
         # The engine's own times are microseconds: finer digits are cut off.
         return Timestamp(_parsed(value, parse_timestamp) // 1000 * 1000)
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return Timestamp.of(value)
     raise _no(value, kind)
 
 
@@ -167,6 +169,8 @@ def _date(value: Any, kind: Type) -> date:
 def _duration(value: Any, kind: Type) -> Duration:
     if isinstance(value, Duration):
         return value
+    if isinstance(value, timedelta):
+        return Duration.of(value)
     span = _parsed(value, parse_span) if isinstance(value, str) else None
     if span is None or isinstance(span, Period):
         raise _no(value, kind)
