@@ -1,1 +1,1 @@
-""""""
+"""Tests that stand beside policies: short histories, checkpoints, expectations."""
