@@ -4,10 +4,9 @@ YAML text -> Source -> Document -> CheckedDocument -> Policy --+
              (read)    (check)     (compile)                   +-> Evaluation -> text | json
 event text -> History ----------------------------------------+  (evaluate)    (render)
 
->>> policy = load_policy("aliexpress@2012")
->>> history = load_history("examples/silent-seller/history.yaml")
->>> policy.evaluate(history, as_of=datetime(2014, 4, 1, tzinfo=UTC)).outcome
-'refunded'
+    policy = load_policy("NAME@REVISION")
+    history = load_history("history.yaml")
+    policy.evaluate(history, as_of=datetime(2014, 4, 1, tzinfo=UTC)).to_dict()
 """
 
 from policy_engine.engine import Policy, load_history, load_policy

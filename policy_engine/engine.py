@@ -67,7 +67,7 @@ def load_policy(
     library: Library | None = None,
     cache: Path | None = None,
 ) -> Policy:
-    """A policy from a path (``policies/x/2012.yaml``) or a name (``aliexpress``, ``aliexpress@2012``).
+    """A policy from a path (``policies/x/2012.yaml``) or a name (``NAME``, ``NAME@REVISION``).
 
     ``readings`` choose declared readings, ``sets`` replaces parameters by name for a what-if, ``cache`` is
     a folder for compiled policies. Raises InvalidPolicyError with every problem found; a name of several

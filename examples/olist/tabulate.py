@@ -10,11 +10,13 @@ import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 Evaluation = dict[str, Any]
 
+ALL = ("all", "", "")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+Z")
 
 
@@ -23,31 +25,45 @@ def main() -> None:
     print(report(json.loads(line) for line in sys.stdin if line.strip()))
 
 
+@dataclass
+class Tally:
+    """Cases that ended alike, and the money in them."""
+
+    histories: int = 0
+    paid: Decimal = Decimal(0)
+    refunded: Decimal = Decimal(0)
+    released: Decimal = Decimal(0)
+
+    def add(self, paid: Decimal, refunded: Decimal, released: Decimal) -> None:
+        self.histories += 1
+        self.paid += paid
+        self.refunded += refunded
+        self.released += released
+
+    def cells(self) -> list[str]:
+        return [f"{self.histories:,}", f"{self.paid:,.2f}", f"{self.refunded:,.2f}", f"{self.released:,.2f}"]
+
+
 def report(evaluations: Iterable[Evaluation]) -> str:
-    """Outcomes with the money moved, whether closed cases gave out what was paid, and the refused events."""
-    histories: Counter[tuple[str, str, str]] = Counter()
-    sums: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    """Outcomes with the money moved, whether closed cases gave out what was paid, and the refused events.
+
+    Amounts are added up by number: all orders are taken to be in one currency.
+    """
+    tallies: defaultdict[tuple[str, str, str], Tally] = defaultdict(Tally)
     refusals: Counter[tuple[str, str, str]] = Counter()
     closed = kept = 0
     for evaluation in evaluations:
-        case = (evaluation["status"], evaluation["outcome"] or "", evaluation["state"])
-        histories[case] += 1
-        sums[case]["total"] += amount(evaluation["order"]["total"])  # type: ignore[assignment]
-        for name in ("refund", "release"):
-            sums[case][name] += moved(evaluation, name)  # type: ignore[assignment]
+        money = (amount(evaluation["order"]["total"]), moved(evaluation, "refund"), moved(evaluation, "release"))
+        for case in ((evaluation["status"], evaluation["outcome"] or "", evaluation["state"]), ALL):
+            tallies[case].add(*money)
         if evaluation["status"] == "closed":
             closed += 1
             kept += conserves(evaluation)
         for refusal in evaluation["refused"]:
             refusals[refusal["event"]["type"], refusal["code"], INSTANT.sub("…", refusal["reason"])] += 1
 
-    cases = sorted(histories, key=lambda case: (-histories[case], case))
-    outcomes = [
-        [*case, f"{histories[case]:,}", *(f"{sums[case][name]:,.2f}" for name in ("total", "refund", "release"))]
-        for case in cases
-    ]
-    every = [f"{sum(sums[case][name] for case in cases):,.2f}" for name in ("total", "refund", "release")]
-    outcomes.append(["all", "", "", f"{histories.total():,}", *every])
+    cases = sorted(tallies, key=lambda case: (case == ALL, -tallies[case].histories, case))
+    outcomes = [[*case, *tallies[case].cells()] for case in cases]
     refused = [[*key, f"{count:,}"] for key, count in sorted(refusals.items(), key=lambda item: (-item[1], item[0]))]
     heads = ["status", "outcome", "state", "histories", "paid", "refunded", "released"]
     parts = [

@@ -34,7 +34,7 @@ NOT_RECEIVED = re.compile(
     r"(?:(?:o|os|a|as|me|nos|foi|foram|ter|tinha|ainda) )*"
     r"(?:recebi|recebemos|recebid[oa]s?|chegou|chegaram|entregues?|entregou|entregaram)\b"
     r"(?! (?:ainda )?(?:nenhum|nenhuma|qualquer|resposta|retorno|contato|(?:a )?nota|conforme|como"
-    r"|(?:o |o meu |meu )?(?:reembolso|estorno|dinheiro)|(?:no|na|dentro do) (?:prazo|data))\b)"
+    r"|(?:o |o meu |meu )?(?:reembolso|estorno|ressarcimento|dinheiro)|(?:no|na|dentro do) (?:prazo|data))\b)"
 )
 
 
@@ -43,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Turn Olist's orders into event histories (JSON Lines).")
     parser.add_argument("folder", type=Path, help="where the olist_*_dataset.csv files are")
     folder = parser.parse_args(arguments).folder
+    for name in ("orders", "order_payments", "order_reviews"):
+        if not _file(folder, name).is_file():
+            parser.error(f"there is no {_file(folder, name)}")
     counts: Counter[str] = Counter()
     for history in histories(folder):
         print(json.dumps(history))
@@ -135,8 +138,12 @@ def says_not_received(review: Row) -> bool:
     return NOT_RECEIVED.search(" ".join("".join(letters).split())) is not None
 
 
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"olist_{name}_dataset.csv"
+
+
 def _rows(folder: Path, name: str) -> Iterator[Row]:
-    with (folder / f"olist_{name}_dataset.csv").open(encoding="utf-8", newline="") as file:
+    with _file(folder, name).open(encoding="utf-8", newline="") as file:
         yield from csv.DictReader(file)
 
 

@@ -22,7 +22,7 @@ __all__ = ["command"]
 
 @click.command("evaluate", short_help="Evaluate histories against a policy.")
 @click.argument("history", nargs=-1, required=True)
-@click.option("--policy", required=True, metavar="NAME|PATH", help="A policy: aliexpress, aliexpress@2012, or a file.")
+@click.option("--policy", required=True, metavar="NAME|PATH", help="A policy: NAME, NAME@REVISION, or a file.")
 @click.option("--as-of", type=AsOf(), default="now", show_default=True, help="The instant to look from.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--reading", "readings", multiple=True, metavar="NAME", help="Choose a declared reading.")

@@ -19,7 +19,7 @@ from policy_engine.source import Diagnostic, EvaluationError, InvalidHistoryErro
 from policy_engine.vocabulary import read_record
 from policy_engine.vocabulary.data import DataError
 
-__all__ = ["MOST_LAPSES", "Replay", "evaluate", "opened_at"]
+__all__ = ["MOST_LAPSES", "Replay", "evaluate", "opened_at", "started"]
 
 MOST_LAPSES = 1000
 
@@ -30,16 +30,23 @@ def evaluate(policy: Policy, history: History, as_of: Timestamp) -> Evaluation:
     Raises InvalidHistoryError where the order's facts do not fit the policy, or an event or ``as_of``
     lies before the case opens.
     """
+    _check_times(history, opened_at(policy, history), as_of)
+    replay = started(policy, history)
+    replay.take((event for event in history.events if event.time <= as_of), as_of)
+    future = tuple(event for event in history.events if event.time > as_of)
+    return replay.evaluation(history, as_of, future)
+
+
+def started(policy: Policy, history: History) -> Replay:
+    """A replay that has opened the case and taken no event yet. Raises InvalidHistoryError where the order
+    does not fit the policy."""
     setting, opened, error = _prepared(policy, history)
-    _check_times(history, opened, as_of)
     replay = Replay(setting)
     if error is not None:
         replay.errors.append(failure(policy, error, opened, "opening"))
     else:
         replay.open(opened)
-        replay.take((event for event in history.events if event.time <= as_of), as_of)
-    future = tuple(event for event in history.events if event.time > as_of)
-    return replay.evaluation(history, as_of, future)
+    return replay
 
 
 def _prepared(policy: Policy, history: History) -> tuple[Setting, Timestamp, EvaluationError | None]:

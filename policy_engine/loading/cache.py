@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from policy_engine.model.codec import decode, encode
+from policy_engine.model.codec import POLICY_CODEC
 from policy_engine.model.policy import Policy
 
 __all__ = ["PolicyCache"]
@@ -37,8 +37,8 @@ class PolicyCache:
             entry = json.loads(self._file(path, readings, sets).read_bytes())
             if not isinstance(entry, dict) or any(_hash(Path(p)) != h for p, h in entry["files"]):
                 return None
-            policy = decode(entry["policy"])
-        except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
+            policy = POLICY_CODEC.decode(entry["policy"])
+        except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
             return None
         return policy if isinstance(policy, Policy) else None
 
@@ -49,7 +49,7 @@ class PolicyCache:
         every = [*files]
         if any(ref.calendar.holidays is not None for ref in policy.calendars.values()):
             every.append(_holiday_library())
-        entry = {"files": [[str(p.resolve()), _hash(p)] for p in every], "policy": encode(policy)}
+        entry = {"files": [[str(p.resolve()), _hash(p)] for p in every], "policy": POLICY_CODEC.encode(policy)}
         target = self._file(path, readings, sets)
         beside = target.with_suffix(f".{os.getpid()}")
         try:

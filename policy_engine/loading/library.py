@@ -1,4 +1,4 @@
-"""Folders of policies: one folder a policy, one file a revision (``policies/aliexpress/2012.yaml``)."""
+"""Folders of policies: one folder a policy, one file a revision (``policies/NAME/REVISION.yaml``)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Library:
         return tuple(file for name in sorted(found) for file in found[name])
 
     def find(self, name: str) -> tuple[RevisionFile, ...]:
-        """The revisions that a name may mean: all of ``aliexpress``, the one of ``aliexpress@2012``.
+        """The revisions that a name may mean: all of ``NAME``, the one of ``NAME@REVISION``.
 
         Raises InvalidPolicyError for a name that means none.
         """
