@@ -246,7 +246,7 @@ class _Checker:
                 "cel.unknown-field",
                 f"`{owner}` has no field `{node.field}`",
                 replace(node, start=max(node.start, node.end - len(node.field))),
-                did_you_mean(node.field, [f.name for f in kind.fields]) or f"`{owner}` has no fields",
+                did_you_mean(node.field, [f.name for f in kind.fields]),
             )
             return DYN
         if kind.name == "map":
@@ -546,6 +546,8 @@ def _overload_help(node: Call, shown: list[str], overloads: tuple[Overload, ...]
         return "write both as int or both as double, as in `2.0` or `double(x)`"
     if any(kind.startswith("optional_type") for kind in shown):
         return "an optional is read with `.orValue(…)`"
+    if shown[:1] == ["money"] and shown[1:] == ["double"] and node.function in ("_*_", "_/_"):
+        return "a double is not exact: declare the value as `decimal`"
     if "money" in shown and {"int", "double"} & set(shown):
         return 'compare or add money with money, as in `money("USD 5")`, or read `.amount`'
     if "double" in shown and {"money", "decimal"} & set(shown):

@@ -22,7 +22,7 @@ __all__ = ["command"]
 
 @click.command("evaluate", short_help="Evaluate histories against a policy.")
 @click.argument("history", nargs=-1, required=True)
-@click.option("--policy", required=True, metavar="NAME|PATH", help="A policy: NAME, NAME@REVISION, or a file.")
+@click.option("--policy", required=True, metavar="NAME|PATH", help="NAME, NAME@REVISION, or a file.")
 @click.option("--as-of", type=AsOf(), default="now", show_default=True, help="The instant to look from.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--reading", "readings", multiple=True, metavar="NAME", help="Choose a declared reading.")
@@ -39,8 +39,8 @@ def command(
 ) -> None:
     """Evaluate HISTORY files (YAML, JSON, JSON Lines; - is standard input) against a policy.
 
-    Several histories give one JSON object a line. One that cannot be read is reported and does not stop
-    the others.
+    Several histories, and JSON Lines, give one JSON object a line. One that cannot be read is reported and
+    does not stop the others.
     """
     try:
         policies = load_policies(policy, readings=readings, sets=dict(sets), cache=cache_folder())
@@ -50,7 +50,8 @@ def command(
     pinned = "@" in policy or looks_like_path(policy)
     found = histories(history)
     first_two = [item for _, item in zip(range(2), found, strict=False)]
-    several = len(first_two) > 1
+    lines = any(path.endswith((".jsonl", ".ndjson")) for path in history)
+    several = lines or len(first_two) > 1
     sys.exit(_all(chain(first_two, found), policies, pinned, as_of, form, several, strict))
 
 

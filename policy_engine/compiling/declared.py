@@ -122,7 +122,7 @@ class Types:
         if default_node is None:
             return Field(name, kind, optional)
         default = literal(default_node, kind, self.findings)
-        return Field(name, kind, optional, default)
+        return Field(name, kind, optional or default is None, default)
 
 
 def _is_spec(node: MappingNode) -> bool:
@@ -165,7 +165,7 @@ def read_clauses(node: Node | None, sources: Node | None, findings: Findings) ->
             findings.unknown(source, "source", source.text, known)
         is_enforced = not (isinstance(enforced, ScalarNode) and enforced.value is False)
         why = text_of(value.get("why"))
-        if not is_enforced and why is None:
+        if not is_enforced and why is None and not value.damaged:
             findings.error(
                 key, "clause.no-why", f"clause `{key.text}` is not enforced and does not say why", "add `why:`"
             )

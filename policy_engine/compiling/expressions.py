@@ -24,7 +24,7 @@ from policy_engine.source.diagnostic import did_you_mean
 from policy_engine.vocabulary import LIBRARY, MoneyError, parse_money, read_value
 from policy_engine.vocabulary.data import DataError
 
-__all__ = ["DURATION_OR_PERIOD", "MAYBE_TIMESTAMP", "Expressions", "Scope", "event_type"]
+__all__ = ["DURATION_OR_PERIOD", "MAYBE_TIMESTAMP", "Expressions", "Scope", "broken_expression", "event_type"]
 
 # `let` is a word that CEL reserves and this language uses as a name.
 _WORDS = frozenset({"let"})
@@ -87,10 +87,10 @@ class Expressions:
         """An expression from its text; ``at`` says where each of its characters stands."""
         node = self.parse(text, at)
         if node is None:
-            return _broken(text, start)
+            return broken_expression(text, start)
         checked = self.check(node, scope, expected if isinstance(expected, Type) else None)
         if checked is None:
-            return _broken(text, start)
+            return broken_expression(text, start)
         if isinstance(expected, tuple) and checked.type.name not in (*expected, "dyn"):
             wanted = " or ".join(f"`{name}`" for name in expected if name != "optional_type")
             self._report(
@@ -278,7 +278,7 @@ class Expressions:
                 self.check(node, replace(broad), None)
 
 
-def _broken(text: str, start: int) -> Expression:
+def broken_expression(text: str, start: int) -> Expression:
     """Stands where a diagnostic has been given: a policy with diagnostics is never evaluated."""
     return Expression(text, Literal(start, start + 1, None), DYN, frozenset(), start)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from policy_engine.cel.types import INT, STRING, TIMESTAMP, Field, Type, enumeration, record
+from policy_engine.cel.types import DYN, INT, STRING, TIMESTAMP, Field, Type, enumeration, record
 from policy_engine.compiling.declared import (
     Choices,
     Types,
@@ -20,8 +20,8 @@ from policy_engine.compiling.declared import (
     strings,
     text_of,
 )
-from policy_engine.compiling.expressions import Expressions, Scope, event_type
-from policy_engine.compiling.findings import Findings
+from policy_engine.compiling.expressions import Expressions, Scope, broken_expression, event_type
+from policy_engine.compiling.findings import Findings, damaged_sections
 from policy_engine.compiling.states import Declarations, StateTree, read_states
 from policy_engine.loading.document import MappingNode, Node, ScalarNode
 from policy_engine.loading.schema import CheckedDocument
@@ -38,8 +38,8 @@ _ORDER_ONLY = "may not be read here: only the order's facts are known before the
 def compile_policy(checked: CheckedDocument, choices: Choices) -> tuple[Policy, list[Diagnostic]]:
     """The policy, and everything that is wrong with it: it may be evaluated only where that is nothing."""
     document = checked.document
-    root = document.root if isinstance(document.root, MappingNode) else MappingNode(0, 0, ())
-    findings = Findings(document.sources)
+    root = document.root if isinstance(document.root, MappingNode) else MappingNode(0, 0, (), True)
+    findings = Findings(document.sources, damaged_sections(root))
     parties = read_parties(root.get("parties"))
     party_type = enumeration(parties)
     types = Types(findings, {key.text: value for key, value in entries(root.get("types"))}, party_type)
@@ -63,8 +63,9 @@ def compile_policy(checked: CheckedDocument, choices: Choices) -> tuple[Policy, 
         {"order": order}, dict.fromkeys(("case", "params", "event", "now", "first", "last"), _ORDER_ONLY)
     )
     params = parameters(root.get("parameters"), types, expressions, order_only, choices)
-    before = Scope({**order_only.names, "params": _record((n, p.type) for n, p in params.items())}, order_only.why)
-    scope = _scope(before, case, events, _deadline_names(tree), party_type)
+    known = _open(_record((n, p.type) for n, p in params.items()), "parameters", findings)
+    before = Scope({**order_only.names, "params": known}, order_only.why)
+    scope = _scope(before, case, events, _deadline_names(tree), party_type, findings)
     lets = {key.text: (key, value) for key, value in entries(root.get("let")) if isinstance(value, ScalarNode)}
     expressions.add_lets(lets, scope)
     calendars = read_calendars(root.get("calendars"), expressions, before, params)
@@ -72,11 +73,9 @@ def compile_policy(checked: CheckedDocument, choices: Choices) -> tuple[Policy, 
     declared = Declarations(party_type, events, actions, case, frozenset(clauses), scope)
     states, deadlines = read_states(tree, declared, expressions)
     opened_node = root.get("opened")
-    opened_at = (
-        opened_node if isinstance(opened_node, ScalarNode) else ScalarNode(root.start, root.start, "order.id", "")
-    )
-    broken = not isinstance(opened_node, ScalarNode)
-    opened = expressions.compile(opened_at, before, None if broken else TIMESTAMP)
+    opened = broken_expression("", root.start)
+    if isinstance(opened_node, ScalarNode):
+        opened = expressions.compile(opened_node, before, TIMESTAMP)
     policy = Policy(
         id=text_of(root.get("policy")) or "",
         revision=text_of(root.get("revision")) or "",
@@ -106,18 +105,25 @@ def _record(pairs: Any) -> Type:
     return record(Field(name, kind) for name, kind in pairs)
 
 
-def _scope(before: Scope, case: Type, events: Mapping[str, EventType], deadlines: list[str], parties: Type) -> Scope:
+def _open(kind: Type, section: str, findings: Findings) -> Type:
+    """The type of a section's names; anything, where an entry of it was wrong and has been taken out."""
+    return DYN if section in findings.damaged or "types" in findings.damaged else kind
+
+
+def _scope(
+    before: Scope, case: Type, events: Mapping[str, EventType], deadlines: list[str], parties: Type, findings: Findings
+) -> Scope:
     """Everything that an expression may name but `event` itself."""
     applied = record(Field(name, event_type(event.data, parties), optional=True) for name, event in events.items())
     return Scope(
         {
             **before.names,
-            "case": case,
+            "case": _open(case, "case", findings),
             "now": TIMESTAMP,
-            "first": applied,
-            "last": applied,
-            "count": _record((name, INT) for name in events),
-            "due": record(Field(name, TIMESTAMP, optional=True) for name in deadlines),
+            "first": _open(applied, "events", findings),
+            "last": _open(applied, "events", findings),
+            "count": _open(_record((name, INT) for name in events), "events", findings),
+            "due": _open(record(Field(name, TIMESTAMP, optional=True) for name in deadlines), "states", findings),
         }
     )
 
@@ -130,14 +136,21 @@ def _deadline_names(tree: StateTree) -> list[str]:
 def _check_order(root: MappingNode, order: Type, findings: Findings) -> None:
     where = root.key("order")
     identity = order.field("id")
-    if where is not None and (identity is None or identity.type != STRING or identity.optional):
+    if (
+        where is not None
+        and "order" not in findings.damaged
+        and (identity is None or identity.type != STRING or identity.optional)
+    ):
         findings.error(where, "policy.order-id", "an order has an `id` that is a string", "add `id: string`")
 
 
 def _case(node: Node | None, types: Types) -> Type:
     case = types.record(node)
     for field in case.fields:
-        if not field.optional and field.default is None:
+        damaged = (
+            isinstance(node, MappingNode) and isinstance(spec := node.get(field.name), MappingNode) and spec.damaged
+        )
+        if not field.optional and field.default is None and not damaged:
             where = node.key(field.name) if isinstance(node, MappingNode) else None
             message = f"when the case opens, `case.{field.name}` has no value"
             hint = f"write `optional({field.type})`, or give a `default`"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from policy_engine.cel.types import BOOL, TIMESTAMP, Type
+from policy_engine.cel.types import BOOL, DYN, TIMESTAMP, Type
 from policy_engine.compiling.declared import entries, strings, text_of
 from policy_engine.compiling.expressions import DURATION_OR_PERIOD, MAYBE_TIMESTAMP, Expressions, Scope, event_type
 from policy_engine.compiling.findings import Findings
@@ -176,12 +176,12 @@ class _Reader:
                 if (found := node.key(key)) is not None:
                     message = f"a final state has no `{key}`: entering it closes the case"
                     self._findings.error(found, "state.final", message)
-            if node.get("outcome") is None:
+            if node.get("outcome") is None and not node.damaged:
                 message = f"the final state `{raw.path}` has no `outcome`"
                 self._findings.error(where, "state.no-outcome", message, f"add `outcome: {where_name(raw)}`")
-        elif (found := node.key("outcome")) is not None:
+        elif (found := node.key("outcome")) is not None and not node.damaged:
             self._findings.error(found, "state.outcome", "only a final state has an `outcome`", "add `final: true`")
-        if raw.children and node.get("start") is None and raw.index:
+        if raw.children and node.get("start") is None and raw.index and not node.damaged:
             names = [self._tree.raw[child].path for child in raw.children]
             hint = f"add `start: {names[0].rsplit('.', 1)[-1]}`"
             self._findings.error(where, "state.no-start", f"`{raw.path}` has states inside and no `start`", hint)
@@ -322,7 +322,8 @@ class _Reader:
                 found[name.text] = (name.text, declared.type, self._expressions.compile(value, scope, declared.type))
         for declared in action.data.fields:
             given = node.get(declared.name) if isinstance(node, MappingNode) else None
-            if given is None and not declared.optional and declared.default is None:
+            damaged = isinstance(node, MappingNode) and node.damaged
+            if given is None and not declared.optional and declared.default is None and not damaged:
                 self._findings.error(key, "action.missing-field", f"`{action.name}` needs `{declared.name}`")
         return tuple(found.values())
 
@@ -356,7 +357,7 @@ class _Reader:
         self._name(rule_id, named if isinstance(named, ScalarNode) else None)
         scope = self._plain
         if event is not None:
-            scope = self._declared.scope.with_event(event_type(event.data, self._declared.parties))
+            scope = self._declared.scope.with_event(self._event_type(event))
         to, refuse, because = node.get("to"), node.get("refuse"), node.get("because")
         return Rule(
             id=rule_id,
@@ -443,16 +444,22 @@ class _Reader:
 
     def _check_deadline(self, key: ScalarNode, node: MappingNode) -> None:
         has = {name for name in ("within", "at", "from", "otherwise") if node.get(name) is not None}
-        if len(has & {"within", "at"}) != 1:
+        if len(has & {"within", "at"}) != 1 and not node.damaged:
             message = f"the deadline `{key.text}` needs either `within` (a span) or `at` (an instant)"
             self._findings.error(key, "deadline.when", message)
         if "from" in has and "within" not in has:
             self._findings.error(node.key("from") or key, "deadline.when", "`from` is another start for `within`")
-        if "otherwise" not in has and text_of(node.get("level")) != "should":
+        if "otherwise" not in has and text_of(node.get("level")) != "should" and not node.damaged:
             message = f"the deadline `{key.text}` does not say what silence means"
             self._findings.error(
                 key, "deadline.no-otherwise", message, "add `otherwise:`, or `level: should` for advice"
             )
+
+    def _event_type(self, event: EventType) -> Type:
+        """What `event` is in a rule; anything, where its declaration was wrong and has been taken out."""
+        if self._findings.damaged & {"types", "events"}:
+            return DYN
+        return event_type(event.data, self._declared.parties)
 
     def _triggers(self, node: Node | None) -> tuple[Trigger, ...]:
         items = node.items if isinstance(node, SequenceNode) else (node,) if node is not None else ()
@@ -468,7 +475,7 @@ class _Reader:
                 self._findings.unknown(name, "event", name.text, self._declared.events)
                 continue
             if isinstance(item, MappingNode):
-                scope = self._declared.scope.with_event(event_type(event.data, self._declared.parties))
+                scope = self._declared.scope.with_event(self._event_type(event))
                 found.append(
                     Trigger(event.name, self._by(item.get("by"), event), self._condition(item.get("if"), scope))
                 )

@@ -41,9 +41,13 @@ class SequenceNode:
 
 @dataclass(frozen=True, slots=True)
 class MappingNode:
+    """``damaged``: an entry was wrong, has been reported and taken out; what now seems to be missing here
+    is not worth a second word."""
+
     start: int
     end: int
     entries: tuple[tuple[ScalarNode, Node], ...]
+    damaged: bool = False
 
     @property
     def span(self) -> Span:
@@ -62,7 +66,8 @@ class MappingNode:
         return None
 
     def without(self, keys: frozenset[str]) -> MappingNode:
-        return MappingNode(self.start, self.end, tuple(e for e in self.entries if e[0].text not in keys))
+        kept = tuple(e for e in self.entries if e[0].text not in keys)
+        return MappingNode(self.start, self.end, kept, self.damaged)
 
 
 Node = ScalarNode | SequenceNode | MappingNode

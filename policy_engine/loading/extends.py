@@ -118,7 +118,7 @@ def _merged(base: Node, patch: Node) -> Node:
             both = isinstance(value, MappingNode) and isinstance(new, MappingNode)
             entries.append((key if both else new_key, _merged(value, new)))
     entries.extend((key, value) for key, value in changes.values() if not _removes(value))
-    return MappingNode(patch.start, patch.end, tuple(entries))
+    return MappingNode(patch.start, patch.end, tuple(entries), base.damaged or patch.damaged)
 
 
 def _removes(node: Node) -> bool:

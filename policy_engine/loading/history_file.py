@@ -22,7 +22,7 @@ _SUFFIXES: Mapping[str, Format] = {".json": "json", ".jsonl": "jsonl", ".ndjson"
 _REMARKS = frozenset({"title", "description", "note"})
 _EVENT_KEYS = frozenset({"id", "time", "type", "by", "data", "recorded_at"})
 
-Locate = Callable[[NodePath, bool], tuple[Place | None, str | None]]
+Locate = Callable[[NodePath, bool], tuple[Place | None, str | None, int]]
 
 
 def read_histories(path: Path) -> Iterator[History | InvalidHistoryError]:
@@ -84,14 +84,15 @@ def _one(text: str, name: str, form: Format) -> History:
 
 
 def _in_document(document: Document) -> Locate:
-    def locate(path: NodePath, on_key: bool) -> tuple[Place | None, str | None]:
+    def locate(path: NodePath, on_key: bool) -> tuple[Place | None, str | None, int]:
         span = document.key_span(path) if on_key else None
         while span is None:
             node = document.find(path)
             span = node.span if node is not None else None
             path = path[:-1]
         place = document.sources.place(span.start)
-        return place, document.sources.source(span.start).line(place.line)
+        line = document.sources.source(span.start).line(place.line)
+        return place, line, max(1, min(span.end - span.start, len(line) - place.column + 1))
 
     return locate
 
@@ -116,14 +117,14 @@ def _json(text: str, name: str, line: int) -> History:
         message = str(error) if isinstance(error, _JsonError) else "the document is nested too deep"
         raise InvalidHistoryError([Diagnostic("json.value", message, Place(name, line or 1, 1))]) from None
 
-    def locate(path: NodePath, on_key: bool) -> tuple[Place | None, str | None]:
+    def locate(path: NodePath, on_key: bool) -> tuple[Place | None, str | None, int]:
         if line:
-            return Place(name, line, 1), None
+            return Place(name, line, 1), None, 1
         from policy_engine.loading.yaml_text import DocumentLimits, read_yaml  # JSON is YAML with places
 
         sources, source = SourceMap().add(name, text)
         document, _ = read_yaml(sources, source, DocumentLimits(text=64_000_000, nodes=5_000_000))
-        return (Place(name, 1, 1), None) if document is None else _in_document(document)(path, on_key)
+        return (Place(name, 1, 1), None, 1) if document is None else _in_document(document)(path, on_key)
 
     return _history(data, name, locate, lambda _index: Place(name, line, 1) if line else None)
 
@@ -151,7 +152,7 @@ def _integer(text: str) -> int:
 
 def history_from_mapping(data: Mapping[str, Any], name: str = "history") -> History:
     """A history from plain data; times may be RFC 3339 texts or aware datetimes. Raises InvalidHistoryError."""
-    return _history(data, name, lambda _path, _on_key: (None, None), lambda _index: None)
+    return _history(data, name, lambda _path, _on_key: (None, None, 1), lambda _index: None)
 
 
 def _history(data: Any, name: str, locate: Locate, place: Callable[[int], Place | None]) -> History:
@@ -235,8 +236,8 @@ def _shape_problems(data: Any, locate: Locate) -> list[Diagnostic]:
 def _diagnostic(
     locate: Locate, code: str, message: str, path: NodePath, hint: str | None = None, on_key: bool = False
 ) -> Diagnostic:
-    place, line = locate(path, on_key)
+    place, line, width = locate(path, on_key)
     where = ".".join(map(str, path))
     if place is None or line is None:
         message = f"{message} (at `{where}`)" if where else message
-    return Diagnostic(code, message, place, hint, line=line)
+    return Diagnostic(code, message, place, hint, line=line, width=width)

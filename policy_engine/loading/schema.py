@@ -67,16 +67,43 @@ def schema_errors(name: str, data: Any) -> list[SchemaError]:
     found: list[SchemaError] = []
     for error in _validator(name).iter_errors(data):
         found.extend(_findings(error))
-    return list(dict.fromkeys(found))
+    return _missing_together(list(dict.fromkeys(found)))
+
+
+def _missing_together(errors: list[SchemaError]) -> list[SchemaError]:
+    """Keys that one mapping lacks, said in one sentence."""
+    kept: list[SchemaError] = []
+    missing: dict[Path, list[str]] = {}
+    for error in errors:
+        if error.code == "schema.missing-key":
+            missing.setdefault(error.path, []).append(error.message)
+        else:
+            kept.append(error)
+    meant = {(error.path[:-1], error.help) for error in errors if error.code == "schema.unknown-key"}
+    for path, every in missing.items():
+        # A key that is there under a wrong name is not missing as well.
+        keys = [key for key in every if (path, f"did you mean `{key}`?") not in meant]
+        if not keys:
+            continue
+        where = f"`{path[-1]}`" if path and isinstance(path[-1], str) else "this" if path else "the file"
+        plural = "s" if len(keys) > 1 else ""
+        kept.append(SchemaError("schema.missing-key", f"{where} needs the key{plural} {listed(keys)}", path))
+    return kept
 
 
 def check_document(name: str, document: Document) -> tuple[CheckedDocument, list[Diagnostic]]:
     """The document with what does not fit its schema taken out, and a diagnostic for each such place."""
-    errors = schema_errors(name, document.plain())
+    errors = [e for e in schema_errors(name, document.plain()) if not _is_consequence(document, e)]
     diagnostics = [_diagnostic(document, error) for error in errors]
     bad = {error.path for error in errors if error.code != "schema.missing-key"}
-    root = _pruned(document.root, (), bad) or MappingNode(document.root.start, document.root.end, ())
+    root = _pruned(document.root, (), bad) or MappingNode(document.root.start, document.root.end, (), True)
     return CheckedDocument(Document(root, document.sources)), diagnostics
+
+
+def _is_consequence(document: Document, error: SchemaError) -> bool:
+    """Whether something only seems to be missing, because it was wrong and has been taken out."""
+    node = document.find(error.path)
+    return error.code in ("schema.missing-key", "schema.empty") and isinstance(node, MappingNode) and node.damaged
 
 
 def _diagnostic(document: Document, error: SchemaError) -> Diagnostic:
@@ -98,8 +125,9 @@ def _pruned(node: Node, path: Path, bad: set[Path]) -> Node | None:
     if path in bad:
         return None
     if isinstance(node, MappingNode):
-        kept = ((key, _pruned(value, (*path, key.text), bad)) for key, value in node.entries)
-        return MappingNode(node.start, node.end, tuple((k, v) for k, v in kept if v is not None))
+        pruned = ((key, _pruned(value, (*path, key.text), bad)) for key, value in node.entries)
+        kept = tuple((key, value) for key, value in pruned if value is not None)
+        return MappingNode(node.start, node.end, kept, node.damaged or len(kept) < len(node.entries))
     if isinstance(node, SequenceNode):
         items = (_pruned(item, (*path, index), bad) for index, item in enumerate(node.items))
         return SequenceNode(node.start, node.end, tuple(item for item in items if item is not None))
@@ -111,7 +139,7 @@ def _pruned(node: Node, path: Path, bad: set[Path]) -> Node | None:
 
 def _findings(error: ValidationError) -> Iterator[SchemaError]:
     path: Path = tuple(error.absolute_path)
-    where = f"`{path[-1]}`" if path and isinstance(path[-1], str) else "this"
+    where = f"`{path[-1]}`" if path and isinstance(path[-1], str) else "this" if path else "the file"
     value: Any = error.instance
     rule: Any = error.validator_value
     match error.validator:
@@ -119,7 +147,7 @@ def _findings(error: ValidationError) -> Iterator[SchemaError]:
             yield from _unknown_keys(error, path)
         case "required":
             missing = next(key for key in rule if key not in value and f"'{key}'" in error.message)
-            yield SchemaError("schema.missing-key", f"{where} needs the key `{missing}`", path)
+            yield SchemaError("schema.missing-key", missing, path)
         case "anyOf":
             yield from _alternatives(error, path, where)
         case "pattern" if "propertyNames" in error.absolute_schema_path:
@@ -132,8 +160,7 @@ def _findings(error: ValidationError) -> Iterator[SchemaError]:
             wanted = " or ".join(_KINDS[kind] for kind in kinds)
             yield SchemaError("schema.wrong-type", f"{where} must be {wanted}, this is {_kind(value)}", path)
         case "enum":
-            hint = did_you_mean(str(value), map(str, rule))
-            yield SchemaError("schema.bad-value", f"{_shown(value)} is not {listed(rule, 'or')}", path, hint)
+            yield SchemaError("schema.bad-value", f"{_shown(value)} is not {listed(rule, 'or')}", path)
         case "const":
             yield SchemaError("schema.bad-value", f"{where} must be {_shown(rule)}, this is {_shown(value)}", path)
         case "minItems" | "minProperties" | "minLength":

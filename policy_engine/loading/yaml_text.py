@@ -22,7 +22,13 @@ __all__ = ["DocumentLimits", "read_yaml"]
 
 _WORD = re.compile(r"[\w.\-@/ ]+")
 # What an expression looks like inside a line that YAML could not read.
-_EXPRESSION = re.compile(r"\?|&&|\|\||==|!=|<=|>=|\bin \[|\w\(|^!|^[\"'\[{].*[\"'\]}]\s*[^\s}\],]")
+_EXPRESSION = re.compile(
+    r"\?|&&|\|\||==|!=|<=|>=|\bin \[|\w\(|^!"
+    r"|^(?P<quote>[\"']).*?(?P=quote)\s*[^\s}\],:#]"  # a text and more behind it
+    r"|^[\[{].*[\]}]\s*[.+*/<>=!&|?-]"  # a list or a map and an operator behind it
+)
+# In flow style the next key ends what could be an expression.
+_NEXT_KEY = re.compile(r",\s+[\w.-]+:\s")
 _QUOTE = "quote this expression"
 
 
@@ -63,6 +69,7 @@ class _Reader:
         self._anchors: dict[str, tuple[Node, int]] = {}
         self._weights: dict[int, int] = {}
         self._nodes = 0
+        self._broken: set[int] = set()  # where scalars start that have been reported
         self.diagnostics: list[Diagnostic] = []
 
     def _report(self, code: str, message: str, start: int, end: int, hint: str | None = None) -> None:
@@ -158,10 +165,13 @@ class _Reader:
         self._count(start)
         if len(event.value) > self._limits.scalar:
             raise _TooMuchError(f"a text of {len(event.value)} characters, {self._limits.scalar} are allowed", start)
+        before = len(self.diagnostics)
         style = event.style or "plain"
         value: Any = event.value
         if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
             written = self._source.text[start:].split("\n", 1)[0].split(" #", 1)[0].strip()
+            if following := _NEXT_KEY.search(written):
+                written = written[: following.start()]
             self._report(
                 "yaml.quote-expression", "YAML takes `!` for a tag", start, start + len(written), _help(written)
             )
@@ -171,6 +181,8 @@ class _Reader:
             except ValueError as error:
                 self._report("yaml.number", str(error), start, end)
         base = self._source.base
+        if len(self.diagnostics) > before:
+            self._broken.add(base + start)
         node = ScalarNode(base + start, base + end, event.value, value, style)
         self._remember(event, node, 1)
         return node
@@ -182,6 +194,7 @@ class _Reader:
             written = self._source.text[start:].split("\n", 1)[0].strip()
             hint = _help(written) if _EXPRESSION.search(written) else None
             self._report("yaml.unknown-alias", f"there is no anchor `{event.anchor}` before this", start, end, hint)
+            self._broken.add(self._source.base + start)
             return ScalarNode(self._source.base + start, self._source.base + end, "", None)
         node, weight = found
         self._count(start, weight)
@@ -196,12 +209,14 @@ class _Reader:
             node = SequenceNode(base + start, base + end, tuple(opened.children))
         else:
             flow = bool(opened.event.flow_style)
-            node = MappingNode(base + start, base + end, self._entries(opened.children, flow))
+            entries = self._entries(opened.children, flow)
+            whole = tuple(entry for entry in entries.values() if entry[1].start not in self._broken)
+            node = MappingNode(base + start, base + end, whole, 2 * len(whole) < len(opened.children))
         if opened.event.anchor:
             self._remember(opened.event, node, _weight(node))
         return node
 
-    def _entries(self, children: list[Node], flow: bool) -> tuple[tuple[ScalarNode, Node], ...]:
+    def _entries(self, children: list[Node], flow: bool) -> dict[str, tuple[ScalarNode, Node]]:
         entries: dict[str, tuple[ScalarNode, Node]] = {}
         base = self._source.base
         last: Node | None = None
@@ -212,6 +227,7 @@ class _Reader:
             elif flow and _cut_by_comma(key, value) and last is not None:
                 start = last.start - base
                 written = self._source.text[start:end]
+                self._broken.add(last.start)
                 self._report(
                     "yaml.quote-expression", "YAML splits this expression at the comma", start, end, _help(written)
                 )
@@ -225,7 +241,7 @@ class _Reader:
             else:
                 entries[key.text] = (key, value)
             last = value
-        return tuple(entries.values())
+        return entries
 
 
 def _expression_in(line: str) -> tuple[int, str] | None:
@@ -233,6 +249,8 @@ def _expression_in(line: str) -> tuple[int, str] | None:
     found = None
     for match in re.finditer(r"[\w-]+:\s+", line):
         rest = line[match.end() :].rstrip()
+        if "{" in line[: match.start()] and (following := _NEXT_KEY.search(rest)):
+            rest = rest[: following.start()]
         if _EXPRESSION.search(rest) and (found is None or not rest.startswith(": ")):
             while rest and rest[-1] in "}]" and rest.count(rest[-1]) > rest.count("{" if rest[-1] == "}" else "["):
                 rest = rest[:-1].rstrip()
