@@ -8,7 +8,6 @@ event text -> History ----------------------------------------+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,12 @@ from policy_engine.model.evaluation import Evaluation
 from policy_engine.model.history import History
 from policy_engine.model.policy import Policy as Definition
 from policy_engine.source import Diagnostic, InvalidHistoryError, InvalidPolicyError
+from policy_engine.source.frozen import frozen
 
 __all__ = ["Policy", "choose_policy", "find_policies", "load_history", "load_policies", "load_policy", "problems_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Policy:
     """A policy ready for use; ``definition`` is all that it says."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
+
+from policy_engine.source.frozen import frozen
 
 __all__ = ["WEEKDAYS", "Calendar", "DayRule", "Holidays", "zone"]
 
@@ -27,7 +28,7 @@ def zone(name: str) -> ZoneInfo:
         raise ValueError(f"`{name}` is not a time zone of the IANA database") from None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DayRule:
     """Days from ``first`` to ``last``, both included; ``yearly`` repeats their months and days."""
 
@@ -45,7 +46,7 @@ class DayRule:
         return first <= mark <= last if first <= last else mark >= first or mark <= last
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Holidays:
     """A country's public holidays, resolved: the years they are known for, the days and their names,
     and the weekend days on which work is made up."""
@@ -56,7 +57,7 @@ class Holidays:
     made_up: frozenset[date] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Calendar:
     """``ends``: a period ends with the last microsecond of its last day, or at the ``same_time`` of it."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
+
+from policy_engine.source.frozen import frozen
 
 __all__ = ["Period", "Unit", "parse_span", "show_duration"]
 
@@ -34,7 +35,7 @@ _SPELLINGS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Period:
     """So many days, weeks, months, years or working days, on a calendar known by name."""
 

@@ -8,7 +8,6 @@ exact type that its neighbour asks for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 from policy_engine.cel.errors import CelTypeError, Problem
 from policy_engine.cel.functions import SPECIAL_FORMS, STANDARD
@@ -45,6 +44,7 @@ from policy_engine.cel.types import (
 from policy_engine.cel.unparse import unparse
 from policy_engine.cel.values import UInt, type_name
 from policy_engine.source.diagnostic import did_you_mean
+from policy_engine.source.frozen import field, frozen, replace
 
 __all__ = ["CheckedExpr", "Environment", "check"]
 
@@ -53,7 +53,7 @@ _TYPES = {"bool": BOOL, "int": INT, "uint": UINT, "double": DOUBLE, "string": ST
 _TYPE_NAMES = frozenset((*_TYPES, "list", "map", "null_type", "type", "optional_type"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Environment:
     """What an expression may use.
 
@@ -68,7 +68,7 @@ class Environment:
     why: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckedExpr:
     """An expression that parses, type-checks, and whose every name resolves."""
 

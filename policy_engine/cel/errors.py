@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from policy_engine.source import EvaluationError, PolicyEngineError
+from policy_engine.source.frozen import frozen
 
 __all__ = ["CelError", "CelEvaluationError", "CelSyntaxError", "CelTypeError", "Problem"]
 
@@ -13,7 +13,7 @@ CelEvaluationError = EvaluationError
 """An expression failed on values: code, message, and the offsets of the failing part."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """One finding in an expression: a stable code, what is wrong, where, and what to write instead."""
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from policy_engine.cel.types import Type
 from policy_engine.cel.values import type_name
 from policy_engine.source import EvaluationError
+from policy_engine.source.frozen import frozen
 
 __all__ = ["Library", "Overload", "Row", "parse_type"]
 
@@ -37,7 +37,7 @@ class Row(NamedTuple):
     context: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Overload:
     name: str
     member: bool

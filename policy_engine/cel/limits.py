@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from policy_engine.source.frozen import frozen
 
 __all__ = ["DEFAULT_LIMITS", "Limits"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """``text``: characters; ``depth``: nesting of syntax; ``cost``: steps of one evaluation, where a
     node, a round of a comprehension and every element or 16 characters that are built count one each.

@@ -9,8 +9,9 @@ that bind a name are one node, `Macro`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from policy_engine.source.frozen import frozen
 
 __all__ = [
     "Call",
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Literal:
     """A constant. ``text`` is how it was written where that matters (``0.15`` as a decimal)."""
 
@@ -40,7 +41,7 @@ class Literal:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ident:
     """A name, possibly dotted once the checker has resolved it; a leading dot starts at the root."""
 
@@ -49,7 +50,7 @@ class Ident:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Select:
     """``operand.field``; ``optional`` for ``.?``, ``test`` for ``has(operand.field)``."""
 
@@ -61,7 +62,7 @@ class Select:
     test: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """``function(args)`` or ``target.function(args)``; operators too."""
 
@@ -72,7 +73,7 @@ class Call:
     args: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Item:
     """An element of a list; ``optional`` for ``[?x]``: left out when x is none."""
 
@@ -80,14 +81,14 @@ class Item:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListNode:
     start: int
     end: int
     items: tuple[Item, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """An entry of a map; ``optional`` for ``{?k: x}``: left out when x is none."""
 
@@ -96,14 +97,14 @@ class Entry:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MapNode:
     start: int
     end: int
     entries: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MessageNode:
     """``Name{field: value}``. Parsed so that it can be refused by name: there are no messages here."""
 
@@ -113,7 +114,7 @@ class MessageNode:
     fields: tuple[tuple[str, Node, bool], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Macro:
     """A macro that binds ``variables`` over ``target`` in its ``args``.
 

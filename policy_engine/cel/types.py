@@ -8,8 +8,9 @@ letters, bound by `Bindings` while one call is being checked.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
+
+from policy_engine.source.frozen import frozen
 
 __all__ = [
     "BOOL",
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Field:
     """A field of a record; reading an ``optional`` one that is absent is an evaluation error.
 
@@ -48,7 +49,7 @@ class Field:
     default: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Type:
     name: str
     params: tuple[Type, ...] = ()
@@ -108,11 +109,13 @@ def enumeration(members: Iterable[str]) -> Type:
     return Type("string", (), (), tuple(members))
 
 
-@dataclass(slots=True)
 class Bindings:
     """What the type parameters stand for while a call is checked; the one mutable thing in a check."""
 
-    found: dict[str, Type] = field(default_factory=dict)
+    __slots__ = ("found",)
+
+    def __init__(self, found: dict[str, Type] | None = None) -> None:
+        self.found: dict[str, Type] = found or {}
 
     def copy(self) -> Bindings:
         return Bindings(dict(self.found))

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from policy_engine.source import EvaluationError
+from policy_engine.source.frozen import frozen
 
 __all__ = [
     "DURATION_MAX",
@@ -111,7 +111,7 @@ def _fraction(nanos: int) -> str:
     return f".{nanos:09d}".rstrip("0") if nanos else ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Optional:
     """A value that may be absent: cel-spec's ``optional_type``."""
 
@@ -122,7 +122,7 @@ class Optional:
 NONE: Final = Optional(False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TypeValue:
     """A type as a value: what ``type(x)`` gives."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -16,6 +16,7 @@ from policy_engine.compiling.expressions import Expressions, Scope
 from policy_engine.compiling.findings import Findings
 from policy_engine.loading.document import MappingNode, Node, ScalarNode, SequenceNode
 from policy_engine.model.policy import CalendarRef, Clause, Parameter, Party
+from policy_engine.source.frozen import replace
 from policy_engine.vocabulary import parse_money, read_value
 from policy_engine.vocabulary.data import DataError
 

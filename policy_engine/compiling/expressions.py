@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from policy_engine.calendars import Period, parse_span
@@ -21,6 +22,7 @@ from policy_engine.loading.document import ScalarNode, positions
 from policy_engine.model.policy import Expression, Template
 from policy_engine.source import Span
 from policy_engine.source.diagnostic import did_you_mean
+from policy_engine.source.frozen import frozen, replace
 from policy_engine.vocabulary import LIBRARY, MoneyError, parse_money, read_value
 from policy_engine.vocabulary.data import DataError
 
@@ -35,12 +37,12 @@ DURATION_OR_PERIOD = ("duration", "period")
 MAYBE_TIMESTAMP = ("timestamp", "optional_type")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scope:
     """The names that a position may use; ``why`` says of others why not."""
 
     names: Mapping[str, Type]
-    why: Mapping[str, str] = field(default_factory=dict)
+    why: Mapping[str, str] = MappingProxyType({})
 
     def without(self, **why: str) -> Scope:
         """This scope less some names, with the reason for each."""

@@ -24,6 +24,7 @@ from policy_engine.model.policy import (
     State,
     Trigger,
 )
+from policy_engine.source.frozen import frozen
 
 __all__ = ["Declarations", "StateTree", "read_states"]
 
@@ -35,7 +36,7 @@ _NOT_YET = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Declarations:
     """What rules may refer to."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from policy_engine.calendars import Period
 from policy_engine.cel.values import Duration, Timestamp
+from policy_engine.source.frozen import field, frozen
 
 __all__ = ["Case", "Clock"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Clock:
     """A running deadline. ``anchor`` is what ``at`` or ``from`` gave last, None while it gives nothing;
     ``floor`` is the step that last started or changed it: it never lapses before."""
@@ -33,7 +33,7 @@ class Clock:
         return max(self.due, self.floor)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     """``leaf`` is the active leaf state; ``clocks`` are the running ones by their deadline's number."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from policy_engine.cel.values import Duration, Optional, Timestamp
@@ -13,6 +12,7 @@ from policy_engine.evaluating.trying import matches
 from policy_engine.model.history import Event
 from policy_engine.model.policy import Deadline
 from policy_engine.source import EvaluationError
+from policy_engine.source.frozen import replace
 from policy_engine.vocabulary import LIBRARY, Surroundings
 
 __all__ = ["after_step", "next_lapse"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from policy_engine.cel.values import Timestamp
 from policy_engine.evaluating.case import Case
@@ -89,19 +88,19 @@ def _check_times(history: History, opened: Timestamp, as_of: Timestamp) -> None:
         raise InvalidHistoryError(problems)
 
 
-@dataclass(slots=True)
 class Replay:
     """A fold in progress: the case so far and everything that its steps have said."""
 
-    setting: Setting
-    case: Case | None = None
-    steps: list[Step] = field(default_factory=list)
-    actions: list[Action] = field(default_factory=list)
-    breaches: list[Breach] = field(default_factory=list)
-    advice: list[Advice] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
-    ignored: list[Event] = field(default_factory=list)
-    errors: list[Failure] = field(default_factory=list)
+    def __init__(self, setting: Setting, case: Case | None = None, errors: Iterable[Failure] = ()) -> None:
+        self.setting = setting
+        self.case = case
+        self.errors: list[Failure] = list(errors)
+        self.steps: list[Step] = []
+        self.actions: list[Action] = []
+        self.breaches: list[Breach] = []
+        self.advice: list[Advice] = []
+        self.refused: list[Refusal] = []
+        self.ignored: list[Event] = []
 
     def open(self, opened: Timestamp) -> None:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from policy_engine.calendars import Calendar
@@ -13,12 +12,13 @@ from policy_engine.evaluating.case import Case
 from policy_engine.model.evaluation import Failure
 from policy_engine.model.policy import Expression, Policy, Template
 from policy_engine.source import EvaluationError
+from policy_engine.source.frozen import field, frozen, replace
 from policy_engine.vocabulary import LIBRARY, Surroundings, plain_text
 
 __all__ = ["Setting", "failure"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setting:
     """``order`` and ``params`` are values of their declared types."""
 

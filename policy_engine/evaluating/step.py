@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from policy_engine.cel.values import Optional, Timestamp
@@ -21,13 +20,14 @@ from policy_engine.evaluating.trying import Taken
 from policy_engine.model.evaluation import Action, Advice, Breach, Step
 from policy_engine.model.policy import ActionCall, Assignment, Deadline, Effects, Rule
 from policy_engine.source import EvaluationError
+from policy_engine.source.frozen import frozen, replace
 from policy_engine.vocabulary import Money, read_value, to_plain
 from policy_engine.vocabulary.data import DataError
 
 __all__ = ["Stepped", "apply_event", "apply_lapse", "open_case"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stepped:
     """The case after a step, and what the step has to say."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from policy_engine.cel.values import Timestamp
@@ -15,13 +14,14 @@ from policy_engine.model.history import Event
 from policy_engine.model.policy import Deadline, Rule, State, Trigger
 from policy_engine.source import EvaluationError
 from policy_engine.source.diagnostic import did_you_mean, listed
+from policy_engine.source.frozen import frozen
 from policy_engine.vocabulary import read_record
 from policy_engine.vocabulary.data import DataError
 
 __all__ = ["Taken", "accepts_id", "matches", "try_event"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Taken:
     """An event that is applied: by a rule, or (``rule`` None) because a state accepts it.
 
@@ -37,7 +37,7 @@ class Taken:
     seen: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Miss:
     """How far a rule got: 0 party, 1 guard, 2 closed window, 3 window still to open."""
 

@@ -10,13 +10,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from policy_engine.model.codec import POLICY_CODEC
 from policy_engine.model.policy import Policy
+from policy_engine.source.frozen import frozen
 
 __all__ = ["PolicyCache"]
 
@@ -26,7 +26,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 _ROOMS = ("source", "cel", "calendars", "vocabulary", "model", "loading", "compiling")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyCache:
     """``folder`` must be the user's own: entries are plain data, but they are believed."""
 

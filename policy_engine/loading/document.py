@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from policy_engine.source import Source, SourceMap, Span
+from policy_engine.source.frozen import frozen
 
 __all__ = ["Document", "MappingNode", "Node", "Path", "ScalarNode", "SequenceNode"]
 
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScalarNode:
     """``value`` is what YAML 1.2's core schema makes of ``text``; ``style`` is one of ``plain ' " | >``."""
 
@@ -28,7 +28,7 @@ class ScalarNode:
         return Span(self.start, self.end)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SequenceNode:
     start: int
     end: int
@@ -39,7 +39,7 @@ class SequenceNode:
         return Span(self.start, self.end)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MappingNode:
     """``damaged``: an entry was wrong, has been reported and taken out; what now seems to be missing here
     is not worth a second word."""
@@ -73,7 +73,7 @@ class MappingNode:
 Node = ScalarNode | SequenceNode | MappingNode
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Document:
     """The tree of one input, and the texts that its places are in."""
 

@@ -6,13 +6,13 @@ first: its keys come before those that the extending file adds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from policy_engine.loading.document import Document, MappingNode, Node, ScalarNode
 from policy_engine.loading.files import UnreadableError, read_text
 from policy_engine.loading.yaml_text import DocumentLimits, read_yaml
 from policy_engine.source import Diagnostic, SourceMap
+from policy_engine.source.frozen import frozen
 
 __all__ = ["PolicyText", "read_policy_text"]
 
@@ -20,7 +20,7 @@ _LIMITS = DocumentLimits()
 _LONGEST_CHAIN = 16
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyText:
     """``document`` is None where a file cannot be read; ``files`` are the paths read, with their texts."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from policy_engine.loading.shipped import policies_folder
 from policy_engine.source import Diagnostic, InvalidPolicyError
 from policy_engine.source.diagnostic import did_you_mean, listed
+from policy_engine.source.frozen import frozen
 
 __all__ = ["Library", "RevisionFile", "looks_like_path"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RevisionFile:
     policy: str
     revision: str
@@ -24,7 +24,7 @@ class RevisionFile:
         return f"{self.policy}@{self.revision}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Library:
     """The policies of some folders; of two with one name the first folder's is meant."""
 

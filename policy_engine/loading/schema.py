@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -19,6 +18,7 @@ from policy_engine.loading.document import Document, MappingNode, Node, Path, Se
 from policy_engine.loading.shipped import schema_text
 from policy_engine.source import Diagnostic
 from policy_engine.source.diagnostic import did_you_mean, listed
+from policy_engine.source.frozen import frozen
 
 __all__ = ["CheckedDocument", "check_document", "schema_errors"]
 
@@ -39,14 +39,14 @@ _PATTERNS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckedDocument:
     """A document that has the shape its schema asks for (what did not fit has been taken out)."""
 
     document: Document
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SchemaError:
     """A finding of the schema, in our words. ``on_key``: the key is meant, not its value."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -17,6 +16,7 @@ import yaml
 from policy_engine.loading.core_schema import resolve_plain
 from policy_engine.loading.document import Document, MappingNode, Node, ScalarNode, SequenceNode
 from policy_engine.source import Diagnostic, Source, SourceMap, Span
+from policy_engine.source.frozen import frozen
 
 __all__ = ["DocumentLimits", "read_yaml"]
 
@@ -32,7 +32,7 @@ _NEXT_KEY = re.compile(r",\s+[\w.-]+:\s")
 _QUOTE = "quote this expression"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DocumentLimits:
     """Bounds for texts from strangers: characters, depth, nodes once aliases are resolved, one scalar."""
 
@@ -46,12 +46,14 @@ class _TooMuchError(Exception):
     """A bound is passed: the message, and where."""
 
 
-@dataclass(slots=True)
 class _Open:
     """A collection whose end has not come yet."""
 
-    event: Any
-    children: list[Node] = field(default_factory=list)
+    __slots__ = ("children", "event")
+
+    def __init__(self, event: Any) -> None:
+        self.event = event
+        self.children: list[Node] = []
 
 
 def read_yaml(sources: SourceMap, source: Source, limits: DocumentLimits) -> tuple[Document | None, list[Diagnostic]]:

@@ -7,7 +7,6 @@ dataclass and its fields in order, or one of the short tags below.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -18,6 +17,7 @@ from policy_engine.cel.types import Field, Type
 from policy_engine.cel.values import Duration, Timestamp, UInt
 from policy_engine.model import policy
 from policy_engine.source import Source, SourceMap
+from policy_engine.source.frozen import field_names
 from policy_engine.vocabulary import Money
 
 __all__ = ["POLICY_CODEC", "VALUE_CLASSES", "Codec"]
@@ -37,7 +37,7 @@ class Codec:
     """Writes and reads values that are made of JSON's own and of a closed list of dataclasses."""
 
     def __init__(self, classes: Iterable[type]) -> None:
-        self._fields = {cls: tuple(field.name for field in fields(cls)) for cls in classes}
+        self._fields = {cls: field_names(cls) for cls in classes}
         made = {cls.__name__: (lambda items, cls=cls: cls(*items)) for cls in self._fields}
         self._readers: dict[str, Callable[[list[Any]], Any]] = {**_READERS, **made}
 

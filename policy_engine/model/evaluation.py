@@ -6,12 +6,12 @@ Times are `Timestamp` values; ``to_dict`` gives the plain form of ``schemas/eval
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal
 
 from policy_engine.cel.values import Duration, Timestamp
 from policy_engine.model.history import Event
 from policy_engine.model.policy import Level
+from policy_engine.source.frozen import field_names, frozen
 from policy_engine.vocabulary import to_plain
 
 __all__ = [
@@ -46,7 +46,7 @@ RefusalCode = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyRef:
     id: str
     revision: str
@@ -54,7 +54,7 @@ class PolicyRef:
     readings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """An expression that failed: a stable code, what happened, where it is written (``file:line:column``)."""
 
@@ -65,7 +65,7 @@ class Failure:
     subject: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Action:
     """Something for the marketplace to carry out, exactly once under its ``id``."""
 
@@ -77,7 +77,7 @@ class Action:
     cites: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunningDeadline:
     """A clock that runs. ``due`` is the instant at which it takes effect, None while it waits for one;
     ``held`` while the deadline's ``if`` is false; ``left`` is the time from ``as_of`` to ``due``; ``count``
@@ -98,7 +98,7 @@ class RunningDeadline:
     error: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Permission:
     """What a party may do from ``opens`` to ``closes``, both included; None where there is no bound."""
 
@@ -112,7 +112,7 @@ class Permission:
     error: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Breach:
     party: str
     rule: str
@@ -122,7 +122,7 @@ class Breach:
     cites: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Advice:
     """A ``should`` that was not done in time."""
 
@@ -133,7 +133,7 @@ class Advice:
     cites: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refusal:
     """An event that changed nothing, and why; ``nearest`` is the rule that came closest to taking it."""
 
@@ -145,7 +145,7 @@ class Refusal:
     nearest: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One change: the opening, an applied event, or a lapse. ``actions`` are ids."""
 
@@ -161,7 +161,7 @@ class Step:
     values: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NextFact:
     """What becomes a fact at ``at`` if nobody acts: when a host should wake."""
 
@@ -173,7 +173,7 @@ class NextFact:
     error: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evaluation:
     policy: PolicyRef
     order: Mapping[str, Any]
@@ -203,8 +203,8 @@ class Evaluation:
 def _plain(value: Any) -> Any:
     if isinstance(value, Event):
         return {"id": value.id, "time": str(value.time), "type": value.type, "by": value.by}
-    if is_dataclass(value) and type(value).__module__ == __name__:
-        named = {field.name.rstrip("_"): _plain(getattr(value, field.name)) for field in fields(value)}
+    if type(value).__module__ == __name__:
+        named = {name.rstrip("_"): _plain(getattr(value, name)) for name in field_names(value)}
         if named.get("error", value) is None:
             del named["error"]
         return named

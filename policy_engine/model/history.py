@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from policy_engine.cel.values import Timestamp
 from policy_engine.source import Place
+from policy_engine.source.frozen import field, frozen
 
 __all__ = ["Event", "History"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """Something that a party did or that happened. ``data`` is plain: a policy reads it by its types."""
 
@@ -25,7 +25,7 @@ class Event:
     place: Place | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class History:
     """The facts of an order, and its events in order of (time, position in the input).
 

@@ -7,7 +7,6 @@ deadlines and expressions keep the offset at which they are written, which `Poli
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ from policy_engine.calendars import Calendar
 from policy_engine.cel.syntax import Node
 from policy_engine.cel.types import Type
 from policy_engine.source import SourceMap
+from policy_engine.source.frozen import field, frozen
 
 __all__ = [
     "ActionCall",
@@ -41,7 +41,7 @@ __all__ = [
 Level = Literal["must", "should"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expression:
     """A checked expression. ``text`` is how it is written; ``names`` are what it reads."""
 
@@ -52,14 +52,14 @@ class Expression:
     start: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Template:
     """A text with expressions in it."""
 
     parts: tuple[str | Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Clause:
     name: str
     text: str
@@ -68,13 +68,13 @@ class Clause:
     why: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Party:
     name: str
     title: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Effective:
     """The days on which a revision is in force, both included, and the fact whose date counts."""
 
@@ -83,7 +83,7 @@ class Effective:
     last: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parameter:
     """A named value; the first override whose condition holds for the order replaces it."""
 
@@ -95,7 +95,7 @@ class Parameter:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CalendarRef:
     """A calendar, and where its time zone is from when the order's data decide it."""
 
@@ -103,20 +103,20 @@ class CalendarRef:
     timezone: Expression | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EventType:
     name: str
     by: tuple[str, ...]
     data: Type
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ActionType:
     name: str
     data: Type
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Assignment:
     """``set``: a field of the case and what it becomes."""
 
@@ -125,7 +125,7 @@ class Assignment:
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ActionCall:
     """``do``: an action to carry out with these data, where the condition holds."""
 
@@ -135,7 +135,7 @@ class ActionCall:
     start: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Effects:
     """What entering or leaving a state does. ``id`` is the rule that its actions name."""
 
@@ -145,7 +145,7 @@ class Effects:
     cites: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """What an event, or a deadline's lapse, brings about. ``order`` is its place in the file."""
 
@@ -165,7 +165,7 @@ class Rule:
     cites: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trigger:
     """An event, of these parties where any are named, that starts or meets a clock."""
 
@@ -174,7 +174,7 @@ class Trigger:
     condition: Expression | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deadline:
     """A clock of a state. Either ``at``, or ``within`` from its start (or from ``start_from``)."""
 
@@ -195,7 +195,7 @@ class Deadline:
     cites: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StartChoice:
     """Where a compound state goes on to; the last one of a state has no condition."""
 
@@ -203,7 +203,7 @@ class StartChoice:
     condition: Expression | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class State:
     index: int
     path: str
@@ -220,7 +220,7 @@ class State:
     cites: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Policy:
     """One revision of one marketplace's rules, with its readings chosen.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
+from policy_engine.source.frozen import frozen
 from policy_engine.source.span import Place, SourceMap, Span
 
 __all__ = ["Diagnostic", "Severity", "did_you_mean", "listed", "sorted_by_place"]
@@ -16,7 +16,7 @@ class Severity(Enum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnostic:
     """One finding in one place.
 

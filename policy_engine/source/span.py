@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+
+from policy_engine.source.frozen import frozen
 
 __all__ = ["Place", "Source", "SourceMap", "Span"]
 
@@ -16,7 +17,7 @@ __all__ = ["Place", "Source", "SourceMap", "Span"]
 _BREAK = re.compile(r"\r\n|\r|\n")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """A position for people: file name, line and column, both counted from 1."""
 
@@ -28,7 +29,7 @@ class Place:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Span:
     """A half-open range of offsets in a `SourceMap`."""
 
@@ -36,7 +37,7 @@ class Span:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """One text with a name; ``base`` is the offset of its first character in the shared space."""
 
@@ -69,7 +70,7 @@ class Source:
         return self.text[start:stop].rstrip("\r\n")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SourceMap:
     """The files of one input, laid out in one space of offsets."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from policy_engine.model.evaluation import Evaluation
 from policy_engine.model.history import Event, History
 from policy_engine.source import Diagnostic, InputError, PolicyEngineError
 from policy_engine.source.diagnostic import did_you_mean
+from policy_engine.source.frozen import frozen
 from policy_engine.testing.moments import read_moment
 from policy_engine.testing.suite import Case, Check, Suite, read_suite
 from policy_engine.vocabulary import MoneyError, parse_money
@@ -23,7 +23,7 @@ __all__ = ["CaseResult", "SuiteResult", "run_suite"]
 Load = Callable[[str | Path, tuple[str, ...], Mapping[str, Any]], Policy]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaseResult:
     """A case and what did not hold; ``evaluation`` is the one of the first failed checkpoint."""
 
@@ -37,7 +37,7 @@ class CaseResult:
         return not self.failures
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SuiteResult:
     path: Path
     cases: tuple[CaseResult, ...]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from policy_engine.loading.files import UnreadableError, read_text
 from policy_engine.loading.schema import check_document
 from policy_engine.loading.yaml_text import DocumentLimits, read_yaml
 from policy_engine.source import Diagnostic, InputError, SourceMap
+from policy_engine.source.frozen import frozen, replace
 
 __all__ = ["Case", "Check", "Line", "Suite", "read_suite"]
 
@@ -24,7 +24,7 @@ _LINE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Line:
     """An event of a case: when (as written), what, by whom, with which data."""
 
@@ -37,7 +37,7 @@ class Line:
     short: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Check:
     """What is expected at an instant, and where it is written."""
 
@@ -46,7 +46,7 @@ class Check:
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     name: str
     cites: tuple[ScalarNode, ...]
@@ -58,7 +58,7 @@ class Case:
     node: MappingNode
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Suite:
     path: Path
     policy: str | Path

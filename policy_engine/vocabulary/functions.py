@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -31,6 +30,7 @@ from policy_engine.cel.library import Row
 from policy_engine.cel.types import STRING, Type
 from policy_engine.cel.values import Duration, Optional, Timestamp, register_type, show
 from policy_engine.source import EvaluationError
+from policy_engine.source.frozen import frozen
 from policy_engine.vocabulary.money import CONTEXT, Money, MoneyError, exactly, parse_decimal, parse_money
 
 __all__ = ["LIBRARY", "Surroundings", "plain_text"]
@@ -41,7 +41,7 @@ register_type(date, "date", date.isoformat)
 register_type(Period, "period", str)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Surroundings:
     """What an evaluation stands in: its calendars by name, and the paths of the active states."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import decimal
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from policy_engine.cel.values import register_type
 from policy_engine.source import EvaluationError
 from policy_engine.source.diagnostic import did_you_mean
+from policy_engine.source.frozen import frozen
 from policy_engine.vocabulary.currencies import MINOR_DIGITS
 
 __all__ = ["CONTEXT", "Money", "MoneyError", "exactly", "parse_decimal", "parse_money", "show_decimal"]
@@ -31,7 +31,7 @@ class MoneyError(ValueError):
     """Text that is no amount of money; the message is for people."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Money:
     """``currency`` is an ISO 4217 code; ``amount`` keeps the digits that a computation gave it."""
 
