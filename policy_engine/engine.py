@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from policy_engine.cel.values import Timestamp
-from policy_engine.evaluating.replay import evaluate, opened_at
+from policy_engine.evaluating.replay import evaluate, opened_at, timezone_of
 from policy_engine.evaluating.revision import check_dates, in_force
 from policy_engine.loading.cache import PolicyCache
 from policy_engine.loading.history_file import history_from_mapping, read_histories
@@ -24,7 +24,16 @@ from policy_engine.model.policy import Policy as Definition
 from policy_engine.source import Diagnostic, InvalidHistoryError, InvalidPolicyError
 from policy_engine.source.frozen import frozen
 
-__all__ = ["Policy", "choose_policy", "find_policies", "load_history", "load_policies", "load_policy", "problems_of"]
+__all__ = [
+    "Policy",
+    "choose_policy",
+    "find_policies",
+    "load_history",
+    "load_policies",
+    "load_policy",
+    "problems_of",
+    "revision_problems",
+]
 
 
 @frozen
@@ -53,6 +62,10 @@ class Policy:
         a naive one, InvalidHistoryError where the history does not fit the policy.
         """
         return evaluate(self.definition, history, _timestamp(as_of))
+
+    def timezone(self, history: History) -> str:
+        """The time zone of the default calendar for a history's order."""
+        return timezone_of(self.definition, history)
 
     def opened(self, history: History) -> Timestamp:
         """When the case of a history opens. Raises InvalidHistoryError where its order does not fit."""
@@ -93,10 +106,21 @@ def load_policies(
     where the revisions' dates overlap or leave a gap."""
     files = find_policies(policy, library or Library.shipped())
     policies = tuple(_load(file, tuple(readings), sets or {}, cache) for file in files)
-    problems = check_dates([(p.definition, str(file.path)) for p, file in zip(policies, files, strict=True)])
+    problems = revision_problems(policies, files)
     if problems:
         raise InvalidPolicyError(problems)
     return policies
+
+
+def revision_problems(policies: Sequence[Policy], files: Sequence[RevisionFile]) -> list[Diagnostic]:
+    """What is wrong between the revisions of one policy: names that are not their files', dates that
+    overlap or leave a gap."""
+    found = []
+    for policy, file in zip(policies, files, strict=True):
+        if (policy.id, policy.revision) != (file.policy, file.revision):
+            message = f"`{file.path}` holds `{policy.id}@{policy.revision}`, its place says `{file.name}`"
+            found.append(Diagnostic("policy.misplaced", message))
+    return found + check_dates([(p.definition, str(file.path)) for p, file in zip(policies, files, strict=True)])
 
 
 def choose_policy(policies: Sequence[Policy], history: History, as_of: datetime | Timestamp, *, pinned: bool) -> Policy:

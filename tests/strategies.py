@@ -91,7 +91,8 @@ def deadlines(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
-def states(draw: st.DrawFn) -> dict[str, Any]:
+def states(draw: st.DrawFn, depth: int = 1) -> dict[str, Any]:
+    """Deadlines have other names on every level: those that run at once may not share one."""
     state: dict[str, Any] = {}
     names = draw(st.lists(st.sampled_from(EVENTS), unique=True, max_size=3))
     if names:
@@ -99,7 +100,7 @@ def states(draw: st.DrawFn) -> dict[str, Any]:
     maybe(draw, state, "accepts", (None, ["ping"], ["pong", "move"]))
     clocks = draw(st.lists(deadlines(), max_size=2))
     if clocks:
-        state["deadlines"] = dict(zip(("first", "second"), clocks, strict=False))
+        state["deadlines"] = dict(zip((f"first{depth}", f"second{depth}"), clocks, strict=False))
     maybe(draw, state, "enter", (None, None, {"set": {"case.k": "case.k + 1"}}, {"do": [{"note": {"k": "case.k"}}]}))
     maybe(draw, state, "leave", (None, None, {"do": [{"note": {"k": "case.k"}}]}))
     return state
@@ -109,10 +110,10 @@ def states(draw: st.DrawFn) -> dict[str, Any]:
 def policy_data(draw: st.DrawFn) -> dict[str, Any]:
     inner = draw(states())
     inner["start"] = [{"if": "case.k > 2", "to": "y"}, {"to": "x"}]
-    inner["states"] = {"x": draw(states()), "y": draw(states())}
+    inner["states"] = {"x": draw(states(2)), "y": draw(states(2))}
     end = draw(states())
     end = {key: end[key] for key in ("on", "accepts", "enter", "leave") if key in end}
-    root = draw(states())
+    root = draw(states(0))
     return {
         **root,
         "language": 1,

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from policy_engine import Evaluation, History, Policy
+from policy_engine import Evaluation, Event, History, Policy
 from policy_engine.cel.values import Timestamp
 from policy_engine.evaluating.replay import Replay, started
 from policy_engine.evaluating.snapshot import restore, snapshot
@@ -127,6 +127,38 @@ def test_what_comes_next_comes_then(policy: Policy, history: History, hour: int)
         then = policy.evaluate(known, as_of=now.next.at)
         assert lapsed(just_before) == lapsed(now)
         assert lapsed(then) > lapsed(now)
+
+
+@settings(max_examples=30)
+@given(policies(), histories(), st.integers(0, 6))
+def test_what_is_permitted_is_taken_at_both_ends_and_not_beyond(policy: Policy, history: History, hour: int) -> None:
+    """For every window without conditions: an event at its ends is applied, and no permission says so wrongly."""
+    moment = START + timedelta(hours=hour)
+    known = replace(history, events=tuple(upto(history, Timestamp.of(moment))))
+    now = policy.evaluate(known, as_of=moment)
+    clear = [p for p in now.permitted if not p.conditions and p.error is None]
+    for permission in clear[:4]:
+        first = max(permission.opens or now.as_of, now.as_of)
+        last = permission.closes or Timestamp(first + 10**13)
+        for time in (first, last):
+            event = Event(Timestamp(time), permission.event, permission.by, "probe", {"n": 3})
+            then = policy.evaluate(replace(known, events=(*known.events, event)), as_of=Timestamp(time))
+            if then.status != "failed":
+                assert [r.code for r in then.refused[len(now.refused) :]] == [], (permission, time)
+    # Where nothing permits an event now, it is refused now, unless a guard decides.
+    for name, declared in policy.definition.events.items():
+        for by in declared.by:
+            windows = [p for p in now.permitted if (p.event, p.by) == (name, by)]
+            if any(p.conditions or p.error for p in windows) or now.status == "failed":
+                continue
+            inside = any(
+                (p.opens is None or p.opens <= now.as_of) and (p.closes is None or now.as_of <= p.closes)
+                for p in windows
+            )
+            event = Event(now.as_of, name, by, "probe", {"n": 3})
+            then = policy.evaluate(replace(known, events=(*known.events, event)), as_of=now.as_of)
+            if then.status != "failed":
+                assert (len(then.refused) > len(now.refused)) is not inside, (name, by, windows)
 
 
 @given(policies(), histories(), moments())

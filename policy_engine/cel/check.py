@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from policy_engine.cel.errors import CelTypeError, Problem
 from policy_engine.cel.functions import SPECIAL_FORMS, STANDARD
 from policy_engine.cel.library import Library, Overload
+from policy_engine.cel.limits import DEFAULT_LIMITS
 from policy_engine.cel.syntax import (
     Call,
     Entry,
@@ -49,6 +50,7 @@ from policy_engine.source.frozen import field, frozen, replace
 __all__ = ["CheckedExpr", "Environment", "check"]
 
 _MOST_NODES = 20_000
+_DEEPEST = DEFAULT_LIMITS.depth
 _TYPES = {"bool": BOOL, "int": INT, "uint": UINT, "double": DOUBLE, "string": STRING, "bytes": BYTES}
 _TYPE_NAMES = frozenset((*_TYPES, "list", "map", "null_type", "type", "optional_type"))
 
@@ -81,12 +83,8 @@ def check(node: Node, environment: Environment, expected: Type | None = None) ->
     checker = _Checker(environment)
     checked, kind = checker.check(node)
     kind = checker.bindings.resolve(kind)
-    if expected is not None and not checker.problems and not checker.bindings.accepts(expected, kind):
-        adapted = checker.adapted(checked, expected)
-        if adapted is None:
-            checker.report("cel.wrong-type", f"{described(expected)} is expected here, this is {described(kind)}", node)
-        else:
-            checked, kind = adapted, expected
+    if expected is not None and not checker.problems:
+        checked, kind = checker.fitted(checked, kind, expected), expected
     if checker.problems:
         raise CelTypeError(checker.problems)
     return CheckedExpr(checked, _closed(checker.bindings.resolve(kind)))
@@ -113,6 +111,7 @@ class _Checker:
         self._hidden: frozenset[str] = frozenset()  # names bound around an expansion, unseen inside it
         self._fresh = 0
         self._nodes = 0
+        self._depth = 0
         self._expanding: tuple[str, ...] = ()
         self.bindings = Bindings()
         self.problems: list[Problem] = []
@@ -121,6 +120,19 @@ class _Checker:
         self.problems.append(Problem(code, message, node.start, node.end, hint))
 
     def check(self, node: Node) -> tuple[Node, Type]:
+        """The node as it was resolved, and its type."""
+        self._depth += 1
+        try:
+            if self._depth <= _DEEPEST:
+                return self._checked(node)
+            if not any(problem.code == "cel.too-deep" for problem in self.problems):
+                message = f"once it is expanded the expression is nested more than {_DEEPEST} deep"
+                self.report("cel.too-deep", message, node)
+            return node, DYN
+        finally:
+            self._depth -= 1
+
+    def _checked(self, node: Node) -> tuple[Node, Type]:
         self._nodes += 1
         if self._nodes > _MOST_NODES:
             if self._nodes == _MOST_NODES + 1:
@@ -148,6 +160,59 @@ class _Checker:
             case MessageNode():
                 self.report("cel.unknown-name", f"`{node.name}` is not a type that can be made", node)
                 return node, DYN
+
+    # -- what may stand where a type is expected ------------------------------------------------------
+
+    def fitted(self, node: Node, kind: Type, expected: Type) -> Node:
+        """The node as ``expected`` asks for it; reports what does not fit.
+
+        Literals of lists, maps and records are held part by part, so that nothing wrong hides behind a
+        type that was joined from different ones; members of enumerations are held to their members.
+        """
+        match node:
+            case Call(function="_?_:_", args=(condition, first, second)):
+                branches = (self._refitted(first, expected), self._refitted(second, expected))
+                return replace(node, args=(condition, *branches))
+            case ListNode(items=items) if expected.name == "list" and not any(item.optional for item in items):
+                element = expected.params[0]
+                return replace(node, items=tuple(Item(self._refitted(item.value, element)) for item in items))
+            case MapNode() if expected.name in ("map", "record") and not any(e.optional for e in node.entries):
+                return self._fitted_map(node, expected)
+            case Literal() if (adapted := self.adapted(node, expected)) is not None:
+                return adapted
+            case Literal(value=str(value)) if expected.members:
+                if value not in expected.members:
+                    hint = did_you_mean(value, expected.members)
+                    self.report("cel.not-a-member", f"`{value}` is not {described(expected)}", node, hint)
+                return node
+        if not self.bindings.accepts(expected, kind) or not _members_fit(expected, self.bindings.resolve(kind)):
+            message = f"{described(expected)} is expected here, this is {described(_closed(kind))}"
+            self.report("cel.wrong-type", message, node)
+        return node
+
+    def _refitted(self, node: Node, expected: Type) -> Node:
+        problems = len(self.problems)
+        checked, kind = self.check(node)
+        return checked if len(self.problems) > problems else self.fitted(checked, self.bindings.resolve(kind), expected)
+
+    def _fitted_map(self, node: MapNode, expected: Type) -> Node:
+        entries = []
+        given = set()
+        for entry in node.entries:
+            wanted: Type | None = expected.params[1] if expected.name == "map" else None
+            key = entry.key.value if isinstance(entry.key, Literal) else None
+            if expected.name == "record" and isinstance(key, str):
+                given.add(key)
+                declared = expected.field(key)
+                wanted = declared.type if declared else None
+                if declared is None:
+                    names = [f.name for f in expected.fields]
+                    self.report("cel.unknown-field", f"there is no field `{key}`", entry.key, did_you_mean(key, names))
+            entries.append(replace(entry, value=self._refitted(entry.value, wanted)) if wanted else entry)
+        for declared in expected.fields:
+            if declared.name not in given and not declared.optional and declared.default is None:
+                self.report("cel.missing-field", f"the field `{declared.name}` is missing", node)
+        return replace(node, entries=tuple(entries))
 
     def _variable(self) -> Type:
         self._fresh += 1
@@ -362,7 +427,7 @@ class _Checker:
         """The call with literals read as the exact types that this overload asks for."""
         if not overload.takes(len(kinds)):
             return None
-        wanted = [overload.param(i) for i in range(len(kinds))]
+        wanted = _unwrapped(self.bindings, [overload.param(i) for i in range(len(kinds))], kinds)
         if node.function in ("_==_", "_!=_"):
             # Both sides have one type: that of the side which is no literal.
             solid = [k for k, arg in zip(kinds, node.args, strict=True) if not isinstance(arg, Literal)]
@@ -383,7 +448,13 @@ class _Checker:
         if not isinstance(node, Literal):
             return None
         reader = self._env.library.literals.get((type_name(node.value), wanted.name))
-        return None if reader is None else replace(node, value=reader(node.text), text=node.text)
+        if reader is None or not node.text:
+            return None
+        try:
+            return replace(node, value=reader(node.text))
+        except ValueError as error:
+            self.report("cel.literal", str(error), node)
+            return node
 
     def _check_members(self, node: Call, kinds: list[Type]) -> None:
         """A constant that is compared with an enumeration must be a member of it."""
@@ -524,6 +595,18 @@ def _unwrapped(bindings: Bindings, params: list[Type], kinds: list[Type]) -> lis
         else param.params[0]
         for param, kind in zip(params, kinds, strict=True)
     ]
+
+
+def _members_fit(expected: Type, actual: Type) -> bool:
+    """Whether every value of a type is a member where an enumeration is expected, at any depth."""
+    if actual.name == "dyn":
+        return True
+    if expected.members:
+        return bool(actual.members) and set(actual.members) <= set(expected.members)
+    if expected.name == "record" and actual.name == "record":
+        pairs = ((wanted, actual.field(wanted.name)) for wanted in expected.fields)
+        return all(found is None or _members_fit(wanted.type, found.type) for wanted, found in pairs)
+    return all(map(_members_fit, expected.params, actual.params))
 
 
 def _literal_type(node: Literal) -> Type:

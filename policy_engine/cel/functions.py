@@ -339,14 +339,15 @@ _OFFSET = re.compile(r"([+-]?)(\d\d):(\d\d)", re.ASCII)
 
 def _local(moment: Timestamp, zone: str) -> datetime:
     from datetime import timedelta, timezone
-
-    if match := _OFFSET.fullmatch(zone):
-        delta = timedelta(hours=int(match[2]), minutes=int(match[3]))
-        return moment.datetime.astimezone(timezone(-delta if match[1] == "-" else delta))
     from zoneinfo import ZoneInfo
 
     try:
+        if match := _OFFSET.fullmatch(zone):
+            delta = timedelta(hours=int(match[2]), minutes=int(match[3]))
+            return moment.datetime.astimezone(timezone(-delta if match[1] == "-" else delta))
         return moment.datetime.astimezone(ZoneInfo(zone))
+    except OverflowError:
+        raise _fail("overflow", "the local time is outside the years 1 to 9999") from None
     except (OSError, ValueError, KeyError):
         raise _fail("bad-argument", f"`{zone}` is not a time zone") from None
 

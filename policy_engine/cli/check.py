@@ -9,8 +9,9 @@ import click
 
 from policy_engine.cli.exit_codes import ExitCode
 from policy_engine.cli.inputs import report
-from policy_engine.engine import find_policies, problems_of
-from policy_engine.loading.library import Library
+from policy_engine.engine import Policy, find_policies, problems_of, revision_problems
+from policy_engine.loading.library import Library, looks_like_path
+from policy_engine.model.policy import Policy as Definition
 from policy_engine.source import Diagnostic, InvalidPolicyError
 
 __all__ = ["command"]
@@ -30,11 +31,14 @@ def command(policy: tuple[str, ...]) -> None:
         except InvalidPolicyError as error:
             problems.extend(error.diagnostics)
             continue
-        for file in files:
-            found = _problems(file.path)
+        checked = [(file, *_problems(file.path)) for file in files]
+        for file, _, found in checked:
             problems.extend(found)
             if not found:
                 click.echo(f"{file.path}: no problems")
+        if not looks_like_path(name):
+            usable = [(Policy(policy), file) for file, policy, found in checked if policy is not None and not found]
+            problems.extend(revision_problems([p for p, _ in usable], [file for _, file in usable]))
     if problems:
         report(problems)
         count = len(dict.fromkeys(problems))
@@ -42,10 +46,10 @@ def command(policy: tuple[str, ...]) -> None:
         sys.exit(ExitCode.REFUSED)
 
 
-def _problems(path: Path) -> list[Diagnostic]:
+def _problems(path: Path) -> tuple[Definition | None, list[Diagnostic]]:
     """What is wrong with a file as it stands, and then under each of its readings."""
     policy, problems, _ = problems_of(path)
     readings = {reading for p in policy.parameters.values() for reading in p.readings} if policy else set()
     for reading in sorted(readings):
         problems.extend(problem for problem in problems_of(path, (reading,))[1] if problem not in problems)
-    return problems
+    return policy, problems

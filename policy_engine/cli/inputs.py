@@ -55,8 +55,13 @@ class SetParameter(_ParamType):
         name = path.removeprefix("params.")
         if not equals or name == path or not name.isidentifier():
             self.fail(f"`{value}`: write `params.NAME=VALUE`, like `params.respond_within=3 days`", param, ctx)
+        text = text.strip()
+        if not text:
+            self.fail(f"`{value}` gives no value", param, ctx)
+        if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+            return name, text[1:-1]
         try:
-            return name, resolve_plain(text.strip().strip('"'))
+            return name, resolve_plain(text)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

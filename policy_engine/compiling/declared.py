@@ -24,6 +24,7 @@ __all__ = ["Types", "entries", "literal", "parameters", "read_calendars", "read_
 
 _SIMPLE = "string bool int double decimal money timestamp date duration period".split()
 _TYPE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\((.*)\))?")
+_DEEPEST_TYPE = 16
 _ABOUT_A_FIELD = frozenset({"type", "default", "title", "description", "note"})
 _MONEY = re.compile(r"[A-Z]{3} -?\d+(?:\.\d+)?")
 
@@ -61,6 +62,9 @@ class Types:
             return Type(name)
         if name == "party":
             return self.parties
+        if len(self._open) >= _DEEPEST_TYPE:
+            self.findings.error(where, "type.too-deep", f"types are nested more than {_DEEPEST_TYPE} deep")
+            return DYN
         if name in self._open:
             self.findings.error(where, "type.cycle", f"type `{name}` contains itself")
             return DYN
@@ -81,13 +85,20 @@ class Types:
     def read(self, node: Node) -> tuple[Type, bool]:
         """A type, and whether it is written ``optional(…)``."""
         if isinstance(node, SequenceNode):
-            return enumeration(dict.fromkeys(item.text for item in strings(node))), False
+            members = [item.text for item in strings(node)]
+            for item in strings(node):
+                if members.count(item.text) > 1:
+                    self.findings.error(item, "type.same-member", f"`{item.text}` is a member twice")
+            return enumeration(dict.fromkeys(members)), False
         if isinstance(node, MappingNode):
             return self.record(node), False
         return self._text(node.text, node)
 
     def _text(self, text: str, where: ScalarNode) -> tuple[Type, bool]:
         match = _TYPE.fullmatch(text.strip())
+        if text.count("(") > _DEEPEST_TYPE:
+            self.findings.error(where, "type.too-deep", f"types are nested more than {_DEEPEST_TYPE} deep")
+            return DYN, False
         if match is None:
             self.findings.error(
                 where, "type.syntax", f"`{text}` is not a type", "write `list(string)`, `optional(money)`"
@@ -307,7 +318,7 @@ def _calendar(
     timezone = node.get("timezone")
     if not isinstance(timezone, ScalarNode):
         return CalendarRef(calendar)
-    if timezone.text.startswith(("params.", "order.", "let.")):
+    if timezone.text.startswith("params."):
         expression = expressions.compile(timezone, scope, Type("string"))
         parameter = params.get(timezone.text.removeprefix("params."))
         if parameter is not None:
@@ -355,7 +366,8 @@ def _day_rules(node: Node | None, findings: Findings) -> tuple[DayRule, ...]:
     for item in _items(node):
         first = _date(item.get("date") or item.get("from"), findings)
         last = _date(item.get("date") or item.get("until"), findings)
-        if (item.get("date") is None) == (item.get("from") is None or item.get("until") is None):
+        keys = {name for name in ("date", "from", "until") if item.get(name) is not None}
+        if keys not in ({"date"}, {"from", "until"}):
             findings.error(item, "calendar.day", "a day is a `date`, or `from` and `until`")
         elif first is not None and last is not None:
             yearly = item.get("yearly")

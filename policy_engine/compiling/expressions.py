@@ -33,6 +33,8 @@ _WORDS = frozenset({"let"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MONEY = re.compile(r"[A-Za-z]{3} -?[0-9.]+")
 
+_SPANS = "write `5 days`, `48 hours`, `30 minutes`, or `2 working days`, `10 calendar days`, `1 month`, `1 year`"
+
 DURATION_OR_PERIOD = ("duration", "period")
 MAYBE_TIMESTAMP = ("timestamp", "optional_type")
 
@@ -202,6 +204,8 @@ class Expressions:
     def _span_literal(self, scalar: ScalarNode, text: str, names: tuple[str, ...]) -> tuple[Any, Type] | None:
         value = parse_span(text)
         if value is None:
+            if re.fullmatch(r"\d+ ?[a-z]+(?: days?)?", text):
+                raise ValueError(f"`{text}` is no span: {_SPANS}")
             return None
         if isinstance(value, Period):
             if "period" not in names:

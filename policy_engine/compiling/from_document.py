@@ -97,6 +97,10 @@ def compile_policy(checked: CheckedDocument, choices: Choices) -> tuple[Policy, 
         deadlines=deadlines,
         sources=document.sources.without_texts(),
     )
+    for scalar in strings(root.get("ignores")):
+        if scalar.text in events:
+            message = f"`{scalar.text}` is declared as an event, and skipped"
+            findings.error(scalar, "policy.ignored-event", message, "leave it out of `ignores`")
     _check_not_yet(root, findings)
     return policy, findings.diagnostics
 
@@ -176,6 +180,10 @@ def _events(node: Node | None, types: Types, parties: Mapping[str, Party]) -> di
                 message = f"the data of an event are a record, `{data.text}` is none"
                 types.findings.error(data, "policy.event-data", message)
                 kind = Type("record")
+            for name in ("time", "by", "id"):
+                if kind.field(name) is not None:
+                    message = f"`{data.text}` has a field `{name}`, which is what every event has"
+                    types.findings.error(data, "type.reserved-field", message, "choose another name for the field")
         events[key.text] = EventType(key.text, tuple(scalar.text for scalar in by), kind)
     return events
 
@@ -225,5 +233,5 @@ def _digest(plain: Any, choices: Choices, calendars: Mapping[str, CalendarRef]) 
 
         holidays = library_version()
     meaning = [_MEANING, plain, sorted(choices.readings), dict(choices.sets), holidays]
-    text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(meaning, default=str, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from policy_engine.cel.types import BOOL, DYN, TIMESTAMP, Type
+from policy_engine.cel.types import BOOL, DYN, TIMESTAMP, Field, Type
 from policy_engine.compiling.declared import entries, strings, text_of
 from policy_engine.compiling.expressions import DURATION_OR_PERIOD, MAYBE_TIMESTAMP, Expressions, Scope, event_type
 from policy_engine.compiling.findings import Findings
@@ -150,6 +150,12 @@ class _Reader:
             rules[key.text] = self._rules(value, f"{prefix}on.{key.text}", cites, event)
         first = len(self.deadlines)
         for key, value in entries(node.get("deadlines")):
+            around = (raw.index, *self._tree.ancestors(raw.index))
+            same = [d for d in self.deadlines if d.name == key.text and d.state in around]
+            if same:
+                where = self._tree.raw[same[0].state].path or "the policy"
+                message = f"`{where}` has a deadline `{key.text}` too, and both run at once"
+                self._findings.error(key, "deadline.same-name", message, "choose another name")
             if isinstance(value, MappingNode):
                 self.deadlines.append(self._deadline(key, value, raw.index, prefix, cites))
         outcome = node.get("outcome")
@@ -272,17 +278,18 @@ class _Reader:
             if declared is None:
                 self._findings.unknown(key, "case field", name, [f.name for f in self._declared.case.fields])
             elif isinstance(value, ScalarNode):
-                if declared.optional and value.text.strip() == "optional.none()":
-                    compiled = self._expressions.compile(value, scope)
-                elif declared.optional:
-                    compiled = self._optional_assignment(value, scope, declared.type)
-                else:
-                    compiled = self._expressions.compile(value, scope, declared.type)
-                found.append(Assignment(name, declared.type, compiled))
+                found.append(Assignment(name, declared.type, self._assigned(value, scope, declared)))
         return tuple(found)
+
+    def _assigned(self, value: ScalarNode, scope: Scope, declared: Field) -> Expression:
+        if declared.optional:
+            return self._optional_assignment(value, scope, declared.type)
+        return self._expressions.compile(value, scope, declared.type)
 
     def _optional_assignment(self, value: ScalarNode, scope: Scope, kind: Type) -> Expression:
         """An optional field takes a value, or an optional one, which may be none."""
+        if not isinstance(value.value, str):
+            return self._expressions.compile(value, scope, kind)
         before = len(self._findings.diagnostics)
         plain = self._expressions.compile(value, scope, kind)
         if len(self._findings.diagnostics) == before:
@@ -320,7 +327,8 @@ class _Reader:
             if declared is None:
                 self._findings.unknown(name, "action field", name.text, [f.name for f in action.data.fields])
             elif isinstance(value, ScalarNode):
-                found[name.text] = (name.text, declared.type, self._expressions.compile(value, scope, declared.type))
+                compiled = self._assigned(value, scope, declared)
+                found[name.text] = (name.text, declared.type, compiled)
         for declared in action.data.fields:
             given = node.get(declared.name) if isinstance(node, MappingNode) else None
             damaged = isinstance(node, MappingNode) and node.damaged
@@ -331,6 +339,7 @@ class _Reader:
     def _effects(self, node: Node | None, effects_id: str, cites: tuple[str, ...]) -> Effects | None:
         if not isinstance(node, MappingNode):
             return None
+        self._name(effects_id, None)
         return Effects(
             effects_id, self._set(node.get("set"), self._plain), self._do(node.get("do"), self._plain), cites
         )
@@ -418,6 +427,7 @@ class _Reader:
         cites = self._cite(node, inherited)
         named = node.get("id")
         deadline_id = text_of(named) or f"{prefix}deadlines.{key.text}"
+        self._name(deadline_id, named if isinstance(named, ScalarNode) else None)
         level: Level = "should" if text_of(node.get("level")) == "should" else "must"
         otherwise, within = node.get("otherwise"), node.get("within")
         rules: tuple[Rule, ...] = ()

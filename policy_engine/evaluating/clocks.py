@@ -23,13 +23,14 @@ def after_step(
     case: Case,
     time: Timestamp,
     entered: Iterable[int],
-    stayed: Iterable[int],
+    within: Iterable[int],
     event: Event | None,
     values: Mapping[str, Any] | None,
 ) -> Case:
     """The case with its clocks as a step leaves them: met, started, then every one looked at anew.
 
-    ``entered`` and ``stayed`` are the active states that the step entered and that it did not leave.
+    ``entered`` are the states that the step entered, ``within`` those in which its event was applied and
+    which are active after it: there the event may start a clock.
     Raises EvaluationError from a deadline's own expressions.
     """
     if case.closed:
@@ -43,7 +44,7 @@ def after_step(
                 clocks[number] = _start(setting, case, number, time)
     if event is not None:
         bindings = setting.bindings(case, time, values)
-        for state in stayed:
+        for state in within:
             for number in setting.policy.states[state].deadlines:
                 triggers = setting.policy.deadlines[number].starts_on
                 if number not in clocks and any(matches(setting, case, t, event, bindings) for t in triggers):

@@ -10,20 +10,24 @@ from typing import Any
 
 from policy_engine.calendars import Period, skipped
 from policy_engine.cel.unparse import unparse
+from policy_engine.cel.values import TIMESTAMP_MAX as MAX_NANOS
+from policy_engine.cel.values import TIMESTAMP_MIN as MIN_NANOS
 from policy_engine.cel.values import Duration, Timestamp
 from policy_engine.evaluating.case import Case, Clock
 from policy_engine.evaluating.clocks import next_lapse
 from policy_engine.evaluating.setting import Setting, failure
 from policy_engine.evaluating.step import Stepped, apply_lapse
 from policy_engine.evaluating.trying import accepts_id
-from policy_engine.model.evaluation import Failure, NextFact, Permission, RunningDeadline
-from policy_engine.model.policy import Deadline, Rule, State
+from policy_engine.model.evaluation import NextFact, Permission, RunningDeadline
+from policy_engine.model.policy import Deadline, Expression, Rule, State
 from policy_engine.source import EvaluationError
+from policy_engine.source.frozen import frozen
 
 __all__ = ["next_fact", "permissions", "running_deadlines"]
 
 _TICK = 1000  # a microsecond, the finest digit of the engine's own times
-_MOST_AHEAD = 200
+# Lapses that come round for ever (a weekly reminder) are looked at so far and no further.
+_MOST_AHEAD = 40
 
 
 def _ahead(setting: Setting, case: Case) -> Iterator[tuple[Timestamp, Clock, Stepped | EvaluationError]]:
@@ -48,6 +52,8 @@ def next_fact(setting: Setting, case: Case) -> NextFact | None:
         deadline = setting.policy.deadlines[clock.deadline]
         if deadline.level == "should":
             continue
+        if time + _TICK > MAX_NANOS:
+            return None  # it never comes
         at = Timestamp(time + _TICK)
         if isinstance(result, EvaluationError):
             error = failure(setting.policy, result, time, f"deadline {deadline.id}")
@@ -91,7 +97,7 @@ def _running(setting: Setting, case: Case, clock: Clock, as_of: Timestamp) -> Ru
         due=due,
         paused=False,
         held=clock.held,
-        left=None if due is None else Duration(due - as_of),
+        left=None if due is None or clock.held else Duration(due - as_of),
         otherwise=otherwise,
         cites=deadline.cites,
         count=_count(setting, clock),
@@ -123,54 +129,39 @@ def _count(setting: Setting, clock: Clock) -> str | None:
 
 # -- permissions ---------------------------------------------------------------------------------------
 
+_Window = tuple[Timestamp, Timestamp]
+TIMESTAMP_MIN, TIMESTAMP_MAX = Timestamp(MIN_NANOS), Timestamp(MAX_NANOS)
+_ALWAYS: _Window = (TIMESTAMP_MIN, TIMESTAMP_MAX)
+
 
 def permissions(setting: Setting, case: Case, as_of: Timestamp) -> tuple[Permission, ...]:
-    """Who may send what, by rules of the active states, if nothing else happens."""
+    """Who may send what, by rules of the active states, if nothing else happens: what an inner state or an
+    earlier rule takes for itself is not permitted a second time."""
     states = setting.policy.states
     leaf = states[case.leaf]
     active = (leaf,) if case.closed else (leaf, *(states[index] for index in leaf.ancestors))
-    ends = {} if case.closed else _ends(setting, case, active)
-    bindings = setting.bindings(case, as_of)
-    found: list[tuple[int, Permission]] = []
-    for name, event in setting.policy.events.items():
-        for by in event.by:
-            for state in active:
-                shut = False
-                for rule in state.rules.get(name, ()):
-                    if rule.by and by not in rule.by:
-                        continue
-                    permission, always = _permission(setting, case, state, rule, name, by, bindings, ends, as_of)
-                    if permission is not None:
-                        found.append((rule.order, permission))
-                    if always:
-                        shut = True
-                        break
-                if shut:
-                    break
-                if name in state.accepts:
-                    found.append((state.index, _accepted(state, name, by, ends)))
-                    break
-            else:
-                if not case.closed and not any(name in state.rules for state in active):
-                    found.extend(_awaited(setting, active, name, by, ends))
-    found.sort(key=lambda pair: (pair[1].event, pair[0], pair[1].by))
-    return tuple(permission for _, permission in found)
+    looking = _Looking(setting, case, as_of, {} if case.closed else _ends(setting, case, active))
+    found = [
+        permission
+        for name, event in setting.policy.events.items()
+        for by in event.by
+        for permission in looking.permitted(active, name, by)
+    ]
+    found.sort(key=lambda permission: (permission.event, permission.opens or TIMESTAMP_MIN))
+    return tuple(found)
 
 
 def _ends(setting: Setting, case: Case, active: tuple[State, ...]) -> Mapping[int, Timestamp]:
-    """For each active state the instant of the first lapse that leaves it."""
+    """For each active state the instant of the first lapse that leaves it, or that closes the case."""
     ends: dict[int, Timestamp] = {}
-    inner = {state.index for state in active if state.index}
     for time, clock, result in _ahead(setting, case):
         if isinstance(result, EvaluationError):
             break
         leaves = _left(setting, clock, result)
-        for index in inner & leaves:
-            ends.setdefault(index, time)
-        if result.case.closed:
-            for state in active:
+        for state in active:
+            if state.index in leaves or result.case.closed:
                 ends.setdefault(state.index, time)
-        if inner <= ends.keys():
+        if len(ends) == len(active):
             break
     return ends
 
@@ -185,58 +176,110 @@ def _left(setting: Setting, clock: Clock, result: Stepped) -> frozenset[int]:
     return frozenset(state.index for state in setting.policy.states if state.index not in kept)
 
 
-def _permission(
-    setting: Setting,
-    case: Case,
-    state: State,
-    rule: Rule,
-    event: str,
-    by: str,
-    bindings: Mapping[str, Any],
-    ends: Mapping[int, Timestamp],
-    as_of: Timestamp,
-) -> tuple[Permission | None, bool]:
-    """What a rule permits, and whether it takes every such event, so that no later rule is asked."""
-    conditions: tuple[str, ...] = ()
-    opens = closes = None
-    error: Failure | None = None
-    always = False
-    try:
-        if rule.condition is not None:
-            if rule.condition.names & {"event", "now"}:
-                conditions = (unparse(rule.condition.node),)
-            elif not setting.value(rule.condition, bindings, case):
-                return None, False
-        opens = setting.instant(rule.opens, bindings, case)
-        closes = setting.instant(rule.closes, bindings, case)
-        always = not conditions and rule.opens is None and rule.closes is None
-    except EvaluationError as failed:
-        error = failure(setting.policy, failed, as_of, rule.id)
-    if rule.refuse is not None:
-        return None, always
-    if state.index in ends:
-        closes = ends[state.index] if closes is None else min(closes, ends[state.index])
-    if closes is not None and (closes < as_of or (opens is not None and opens > closes)):
-        return None, False
-    return Permission(event, by, opens, closes, conditions, rule.id, rule.cites, error), always
+@frozen
+class _Looking:
+    """One look at what is permitted: from ``as_of`` on, with the end of each active state."""
 
+    setting: Setting
+    case: Case
+    as_of: Timestamp
+    ends: Mapping[int, Timestamp]
 
-def _accepted(state: State, event: str, by: str, ends: Mapping[int, Timestamp]) -> Permission:
-    return Permission(event, by, None, ends.get(state.index), (), accepts_id(state), state.cites)
-
-
-def _awaited(
-    setting: Setting, active: tuple[State, ...], event: str, by: str, ends: Mapping[int, Timestamp]
-) -> Iterator[tuple[int, Permission]]:
-    """An event that starts or meets a deadline is taken where no rule names it."""
-    for state in active:
-        for number in state.deadlines:
-            deadline = setting.policy.deadlines[number]
-            for trigger in (*deadline.starts_on, *deadline.met_by):
-                if trigger.event == event and (not trigger.by or by in trigger.by):
-                    conditions = (unparse(trigger.condition.node),) if trigger.condition else ()
-                    yield (
-                        deadline.order,
-                        Permission(event, by, None, ends.get(state.index), conditions, deadline.id, deadline.cites),
-                    )
+    def permitted(self, active: tuple[State, ...], event: str, by: str) -> Iterator[Permission]:
+        """In the order in which an event is tried; ``free`` is the time that no rule has taken yet."""
+        free = [_ALWAYS]
+        for state in active:
+            for rule in state.rules.get(event, ()):
+                if rule.by and by not in rule.by:
+                    continue
+                made, taken = self._by_rule(state, rule, event, by, free)
+                yield from made
+                free = _without(free, taken)
+                if not free:
                     return
+            if event in state.accepts:
+                yield from self._pieces(state, event, by, free, (), accepts_id(state), state.cites)
+                return
+        if not self.case.closed and not any(event in state.rules for state in active):
+            yield from self._awaited(active, event, by)
+
+    def _by_rule(
+        self, state: State, rule: Rule, event: str, by: str, free: list[_Window]
+    ) -> tuple[list[Permission], _Window | None]:
+        """What a rule permits of the free time, and the time that it takes for itself."""
+        bindings = self.setting.bindings(self.case, self.as_of)
+        try:
+            conditions = self._conditions(rule.condition, bindings)
+            if conditions is None:
+                return [], None
+            opens = self.setting.instant(rule.opens, bindings, self.case)
+            closes = self.setting.instant(rule.closes, bindings, self.case)
+        except EvaluationError as failed:
+            error = failure(self.setting.policy, failed, self.as_of, rule.id)
+            # As when an event is tried: a failing guard or window ends the search.
+            return [Permission(event, by, None, None, (), rule.id, rule.cites, error)], _ALWAYS
+        window = (opens if opens is not None else TIMESTAMP_MIN, closes if closes is not None else TIMESTAMP_MAX)
+        made: list[Permission] = []
+        if rule.refuse is None:
+            inside = [(max(first, window[0]), min(last, window[1])) for first, last in free]
+            made.extend(self._pieces(state, event, by, inside, conditions, rule.id, rule.cites))
+        return made, None if conditions else window
+
+    def _conditions(self, condition: Expression | None, bindings: Mapping[str, Any]) -> tuple[str, ...] | None:
+        """What has to hold of the event, None where the guard is false whatever the event."""
+        if condition is None:
+            return ()
+        if condition.names & {"event", "now"}:
+            return (unparse(condition.node),)
+        return () if self.setting.value(condition, bindings, self.case) else None
+
+    def _pieces(
+        self,
+        state: State,
+        event: str,
+        by: str,
+        windows: list[_Window],
+        conditions: tuple[str, ...],
+        rule: str,
+        cites: tuple[str, ...],
+    ) -> Iterator[Permission]:
+        """A permission for each window that is not over, and ends with the state at the latest."""
+        for first, last in windows:
+            end = min(last, self.ends.get(state.index, TIMESTAMP_MAX))
+            if first <= end and end >= self.as_of:
+                opens = None if first == TIMESTAMP_MIN else Timestamp(first)
+                closes = None if end == TIMESTAMP_MAX else Timestamp(end)
+                yield Permission(event, by, opens, closes, conditions, rule, cites)
+
+    def _awaited(self, active: tuple[State, ...], event: str, by: str) -> Iterator[Permission]:
+        """An event that starts or meets a deadline is taken where no rule names it."""
+        bindings = self.setting.bindings(self.case, self.as_of)
+        for state in active:
+            for number in state.deadlines:
+                deadline = self.setting.policy.deadlines[number]
+                for trigger in (*deadline.starts_on, *deadline.met_by):
+                    if trigger.event != event or (trigger.by and by not in trigger.by):
+                        continue
+                    try:
+                        conditions = self._conditions(trigger.condition, bindings)
+                    except EvaluationError as failed:
+                        error = failure(self.setting.policy, failed, self.as_of, deadline.id)
+                        yield Permission(event, by, None, None, (), deadline.id, deadline.cites, error)
+                        return
+                    if conditions is not None:
+                        yield from self._pieces(state, event, by, [_ALWAYS], conditions, deadline.id, deadline.cites)
+                        if not conditions:
+                            return
+
+
+def _without(free: list[_Window], taken: _Window | None) -> list[_Window]:
+    """The free time less a window; both of its ends belong to it."""
+    if taken is None or taken[0] > taken[1]:
+        return free
+    rest: list[_Window] = []
+    for first, last in free:
+        if first < taken[0]:
+            rest.append((first, min(last, Timestamp(taken[0] - _TICK))))
+        if last > taken[1]:
+            rest.append((max(first, Timestamp(taken[1] + _TICK)), last))
+    return [window for window in rest if window[0] <= window[1]]

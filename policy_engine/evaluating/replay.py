@@ -16,9 +16,9 @@ from policy_engine.model.history import Event, History
 from policy_engine.model.policy import Policy
 from policy_engine.source import Diagnostic, EvaluationError, InvalidHistoryError
 from policy_engine.vocabulary import read_record
-from policy_engine.vocabulary.data import DataError
+from policy_engine.vocabulary.data import DataError, record_problems
 
-__all__ = ["MOST_LAPSES", "Replay", "evaluate", "opened_at", "started"]
+__all__ = ["MOST_LAPSES", "Replay", "evaluate", "opened_at", "started", "timezone_of"]
 
 MOST_LAPSES = 1000
 
@@ -29,7 +29,7 @@ def evaluate(policy: Policy, history: History, as_of: Timestamp) -> Evaluation:
     Raises InvalidHistoryError where the order's facts do not fit the policy, or an event or ``as_of``
     lies before the case opens.
     """
-    _check_times(history, opened_at(policy, history), as_of)
+    _check_times(history, opened_at(policy, history), as_of, policy.ignores)
     replay = started(policy, history)
     replay.take((event for event in history.events if event.time <= as_of), as_of)
     future = tuple(event for event in history.events if event.time > as_of)
@@ -51,11 +51,12 @@ def started(policy: Policy, history: History) -> Replay:
 def _prepared(policy: Policy, history: History) -> tuple[Setting, Timestamp, EvaluationError | None]:
     try:
         order = read_record(history.order, policy.order)
-    except DataError as error:
-        diagnostic = Diagnostic(
-            "history.bad-order", f"the order does not fit policy `{policy.id}`: {error}", history.place
-        )
-        raise InvalidHistoryError([diagnostic]) from None
+    except DataError:
+        which = f"order `{history.order.get('id')}` does not fit policy `{policy.id}`"
+        raise InvalidHistoryError(
+            Diagnostic("history.bad-order", f"{which}: {error}", history.place)
+            for error in record_problems(history.order, policy.order)
+        ) from None
     try:
         setting = Setting.of(policy, order["id"], order)
         opened = setting.opening_value(policy.opened)
@@ -71,7 +72,14 @@ def opened_at(policy: Policy, history: History) -> Timestamp:
     return _prepared(policy, history)[1]
 
 
-def _check_times(history: History, opened: Timestamp, as_of: Timestamp) -> None:
+def timezone_of(policy: Policy, history: History) -> str:
+    """The time zone of the default calendar for an order. Raises InvalidHistoryError where it does not fit."""
+    setting, _, _ = _prepared(policy, history)
+    calendars = setting.calendars or {name: ref.calendar for name, ref in policy.calendars.items()}
+    return calendars["default"].timezone
+
+
+def _check_times(history: History, opened: Timestamp, as_of: Timestamp, ignores: frozenset[str]) -> None:
     problems = [
         Diagnostic(
             "history.before-opening",
@@ -79,9 +87,9 @@ def _check_times(history: History, opened: Timestamp, as_of: Timestamp) -> None:
             event.place or history.place,
         )
         for event in history.events
-        if event.time < opened
+        if event.time < opened and event.type not in ignores
     ]
-    if as_of < opened:
+    if as_of < opened and not problems:
         message = f"as of {as_of} there was no case: it opened at {opened}"
         problems.append(Diagnostic("history.as-of", message, history.place, "choose a later `--as-of`"))
     if problems:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from itertools import pairwise
 
 from policy_engine.calendars import Calendar, local_date
 from policy_engine.cel.values import Timestamp
@@ -76,15 +75,28 @@ def _local(policy: Policy, history: History, moment: Timestamp) -> date:
             calendar = Setting.of(policy, str(history.order["id"]), order).calendars["default"]
         except (DataError, EvaluationError):
             calendar = ref.calendar
-    return local_date(moment.datetime, calendar)
+    try:
+        return local_date(moment.datetime, calendar)
+    except OverflowError:
+        return moment.datetime.date()
 
 
 def check_dates(policies: Sequence[tuple[Policy, str]]) -> list[Diagnostic]:
     """Overlaps and gaps between revisions of one policy; each comes with the name of its file."""
     dated = [(p.effective.first or date.min, p.effective.last or date.max, name) for p, name in policies if p.effective]
-    found = []
+    found = [
+        Diagnostic("policy.no-dates", f"`{name}` is one of several revisions and does not say when it is in force")
+        for policy, name in policies
+        if policy.effective is None and len(policies) > 1
+    ]
     dated.sort()
-    for (_, last, name), (first, _, other) in pairwise(dated):
+    latest: tuple[date, date, str] | None = None
+    for current in dated:
+        if latest is None:
+            latest = current
+            continue
+        (_, last, name), (first, _, other) = latest, current
+        latest = max(latest, current, key=lambda span: span[1])
         if first <= last:
             found.append(Diagnostic("policy.overlap", f"`{name}` and `{other}` are both in force on {first}"))
         elif (first - last).days > 1:

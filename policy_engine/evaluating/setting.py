@@ -33,17 +33,20 @@ class Setting:
     def of(cls, policy: Policy, order_id: str, order: Mapping[str, Any]) -> Setting:
         """Raises EvaluationError where an override or a calendar's time zone cannot be evaluated."""
         bare = cls(policy, order_id, order, {}, {})
+        # A calendar whose zone is a parameter is not known while parameters are being chosen.
+        plain = {name: ref.calendar for name, ref in policy.calendars.items() if ref.timezone is None}
+        around = Surroundings(plain)
         facts = {"order": order}
         params = {name: p.value for name, p in policy.parameters.items()}
         for name, parameter in policy.parameters.items():
             for condition, value in parameter.overrides:
-                if bare._value(condition, facts, None):
+                if bare._value(condition, facts, around):
                     params[name] = value
                     break
         before = {"order": order, "params": params}
         calendars = {}
         for name, ref in policy.calendars.items():
-            zone = bare._value(ref.timezone, before, None) if ref.timezone else ref.calendar.timezone
+            zone = bare._value(ref.timezone, before, around) if ref.timezone else ref.calendar.timezone
             calendars[name] = replace(ref.calendar, timezone=zone) if ref.timezone else ref.calendar
         return cls(policy, order_id, order, params, calendars)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from policy_engine.cel.values import Optional, Timestamp
@@ -44,7 +44,7 @@ def open_case(setting: Setting, opened: Timestamp) -> Stepped:
     count = dict.fromkeys(setting.policy.events, 0)
     writer = _Writer(setting, Case(0, opened, data, count=count), opened, None, ["opened"])
     writer.enter((0,))
-    case = writer.finish(stayed=(), event=None)
+    case = writer.finish(None)
     step = Step(
         opened, {"kind": "opened"}, None, None, _path(setting, case), writer.changes, writer.action_ids, (), None, {}
     )
@@ -72,7 +72,7 @@ def apply_event(setting: Setting, case: Case, taken: Taken) -> Stepped:
     )
     writer = _Writer(setting, case, event.time, taken.values, identity)
     because = writer.follow(rule, remembered)
-    after = writer.finish(writer.stayed, taken)
+    after = writer.finish(taken)
     step = Step(
         event.time, cause, taken.rule_id, _path(setting, case), _path(setting, after), writer.changes,
         writer.action_ids, taken.cites, because, taken.seen,
@@ -94,7 +94,7 @@ def apply_lapse(setting: Setting, case: Case, clock: Clock, time: Timestamp) -> 
     rule, values = _choose(setting, ended, deadline, time)
     writer = _Writer(setting, ended, time, None, identity)
     because = writer.follow(rule, replace(ended, time=time, lapses=case.lapses + 1))
-    after = writer.finish(writer.stayed, None)
+    after = writer.finish(None)
     cites = rule.cites if rule else deadline.cites
     rule_id = rule.id if rule else None
     step = Step(
@@ -136,7 +136,7 @@ class _Writer:
         self._identity = identity
         self._case = case
         self._entered: list[int] = []
-        self.stayed: tuple[int, ...] = ()
+        self.within: tuple[int, ...] = ()
         self.changes: dict[str, Any] = {}
         self.actions: list[Action] = []
 
@@ -148,7 +148,8 @@ class _Writer:
         """Set, remember, do, and go where the rule leads; the text of its ``because``."""
         states = self._setting.policy.states
         before = self._case
-        self.stayed = (before.leaf, *states[before.leaf].ancestors)
+        if not before.closed:
+            self.within = (before.leaf, *states[before.leaf].ancestors)
         if rule is None:
             self._case = remembered
             return None
@@ -161,6 +162,8 @@ class _Writer:
             because = self._setting.text(rule.because, bindings, self._case)
         if rule.to is not None:
             self._go(rule.to)
+            after = (self._case.leaf, *states[self._case.leaf].ancestors)
+            self.within = tuple(index for index in self.within if index in after)
         return because
 
     def _go(self, target: int) -> None:
@@ -168,7 +171,6 @@ class _Writer:
         kept = set(states[target].ancestors)
         active = (self._case.leaf, *states[self._case.leaf].ancestors)
         left = [index for index in active if index not in kept]
-        self.stayed = tuple(index for index in active if index in kept)
         for index in left:
             self._effects(states[index].leave)
         gone = set(left)
@@ -246,19 +248,38 @@ class _Writer:
             data = {}
             for name, kind, expression in call.data:
                 value = self._setting.value(expression, bindings, self._case)
+                if isinstance(value, Optional):
+                    if not value.present:
+                        continue
+                    value = value.value
                 data[name] = value = _fitted(value, kind, expression.start)
-                if isinstance(value, Money) and not value.is_round:
-                    message = f"`{name}` of `{call.action}` is {value}: an action's money must be round (`.round()`)"
-                    raise EvaluationError("action.not-round", message, expression.start, expression.start)
+                for money in _moneys(value):
+                    if not money.is_round:
+                        message = (
+                            f"`{name}` of `{call.action}` is {money}: an action's money must be round (`.round()`)"
+                        )
+                        raise EvaluationError("action.not-round", message, expression.start, expression.start)
+            for declared in self._setting.policy.actions[call.action].data.fields:
+                if declared.default is not None:
+                    data.setdefault(declared.name, declared.default)
             identity = [self._setting.order_id, *self._identity, rule, index]
             self.actions.append(Action(_action_id(identity), self._time, call.action, data, rule, cites))
 
-    def finish(self, stayed: tuple[int, ...], event: Taken | None) -> Case:
+    def finish(self, event: Taken | None) -> Case:
         """The case once its clocks have been looked at."""
         entered = tuple(self._entered)
         if event is None:
-            return after_step(self._setting, self._case, self._time, entered, stayed, None, None)
-        return after_step(self._setting, self._case, self._time, entered, stayed, event.event, event.values)
+            return after_step(self._setting, self._case, self._time, entered, (), None, None)
+        return after_step(self._setting, self._case, self._time, entered, self.within, event.event, event.values)
+
+
+def _moneys(value: Any) -> Iterator[Money]:
+    """All money in a value, however deep."""
+    if isinstance(value, Money):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _moneys(item)
 
 
 def _fitted(value: Any, kind: Any, start: int) -> Any:
@@ -272,4 +293,4 @@ def _fitted(value: Any, kind: Any, start: int) -> Any:
 def _action_id(identity: list[Any]) -> str:
     """A stable id: the same cause, rule and index of the same order always give the same."""
     text = json.dumps(to_plain(identity), separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -57,10 +58,11 @@ class PolicyCache:
             beside.write_text(json.dumps(entry, separators=(",", ":")), encoding="utf-8")
             beside.replace(target)
         except OSError:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
 
     def _file(self, path: Path, readings: tuple[str, ...], sets: Mapping[str, Any]) -> Path:
-        key = [_FORMAT, _fingerprint(), str(path.resolve()), sorted(readings), sorted(sets.items())]
+        key = [_FORMAT, _fingerprint(), str(path), str(path.resolve()), sorted(readings), sorted(sets.items())]
         name = hashlib.sha256(json.dumps(key, default=str).encode()).hexdigest()
         return self.folder / f"{name[:40]}.json"
 

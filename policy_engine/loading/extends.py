@@ -11,7 +11,7 @@ from pathlib import Path
 from policy_engine.loading.document import Document, MappingNode, Node, ScalarNode
 from policy_engine.loading.files import UnreadableError, read_text
 from policy_engine.loading.yaml_text import DocumentLimits, read_yaml
-from policy_engine.source import Diagnostic, SourceMap
+from policy_engine.source import Diagnostic, SourceMap, Span
 from policy_engine.source.frozen import frozen
 
 __all__ = ["PolicyText", "read_policy_text"]
@@ -44,9 +44,14 @@ def read_policy_text(path: Path, name: str | None = None) -> PolicyText:
         diagnostics.extend(problems)
         if document is None:
             return PolicyText(None, tuple(diagnostics), tuple((p, text) for p, _, text in files))
+        if merged is not None and not isinstance(merged, MappingNode):
+            span = Span(merged.start, merged.start + 1)
+            message = "the file that is extended must be a mapping (`key: value`)"
+            diagnostics.append(Diagnostic.at(sources, span, "schema.wrong-type", message))
+            return PolicyText(None, tuple(diagnostics), tuple((p, text) for p, _, text in files))
         merged = document.root if merged is None else _merged(merged, document.root)
     assert merged is not None
-    if isinstance(merged, MappingNode):
+    if isinstance(merged, MappingNode) and len(found) > 1:
         merged = merged.without(frozenset({"extends"}))
     document = Document(merged, sources)
     return PolicyText(document, tuple(diagnostics), tuple((p, text) for p, _, text in files))
@@ -105,8 +110,10 @@ def _at(where: tuple[SourceMap, ScalarNode] | None, code: str, message: str, hin
 
 def _merged(base: Node, patch: Node) -> Node:
     """RFC 7396: mappings merge key by key, ``null`` removes, everything else replaces."""
-    if not isinstance(base, MappingNode) or not isinstance(patch, MappingNode):
+    if not isinstance(patch, MappingNode):
         return patch
+    if not isinstance(base, MappingNode):
+        base = MappingNode(patch.start, patch.end, ())
     changes = {key.text: (key, value) for key, value in patch.entries}
     entries: list[tuple[ScalarNode, Node]] = []
     for key, value in base.entries:
@@ -117,7 +124,10 @@ def _merged(base: Node, patch: Node) -> Node:
         if not _removes(new):
             both = isinstance(value, MappingNode) and isinstance(new, MappingNode)
             entries.append((key if both else new_key, _merged(value, new)))
-    entries.extend((key, value) for key, value in changes.values() if not _removes(value))
+    nothing = MappingNode(patch.start, patch.end, ())
+    for key, value in changes.values():
+        if not _removes(value):
+            entries.append((key, _merged(nothing, value)))
     return MappingNode(patch.start, patch.end, tuple(entries), base.damaged or patch.damaged)
 
 

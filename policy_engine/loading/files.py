@@ -30,8 +30,9 @@ def read_text(path: Path, name: str | None = None) -> str:
         raise UnreadableError(Diagnostic("input.missing", f"there is no file `{shown}`")) from None
     except IsADirectoryError:
         raise UnreadableError(Diagnostic("input.missing", f"`{shown}` is a folder, a file is expected")) from None
-    except OSError as error:
-        raise UnreadableError(Diagnostic("input.missing", f"`{shown}` cannot be read: {error.strerror}")) from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no file can have this name"
+        raise UnreadableError(Diagnostic("input.missing", f"`{shown}` cannot be read: {why}")) from None
 
 
 def decode(data: bytes, name: str) -> str:

@@ -19,6 +19,7 @@ __all__ = ["Format", "history_from_mapping", "read_histories", "read_history_byt
 
 Format = Literal["yaml", "json", "jsonl"]
 _SUFFIXES: Mapping[str, Format] = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_DEEPEST = 32
 _REMARKS = frozenset({"title", "description", "note"})
 _EVENT_KEYS = frozenset({"id", "time", "type", "by", "data", "recorded_at"})
 
@@ -80,7 +81,11 @@ def _one(text: str, name: str, form: Format) -> History:
     if document is None or diagnostics:
         raise InvalidHistoryError(diagnostics)
     locate = _in_document(document)
-    return _history(document.plain(), name, locate, lambda index: locate(("events", index), False)[0])
+
+    def place(index: int) -> Place | None:
+        return locate(("events", index) if index >= 0 else ("order",), False)[0]
+
+    return _history(document.plain(), name, locate, place)
 
 
 def _in_document(document: Document) -> Locate:
@@ -107,7 +112,11 @@ class _JsonError(ValueError):
 def _json(text: str, name: str, line: int) -> History:
     """``line`` is the line that the text stands on, 0 for a file of its own."""
     try:
-        data = json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer)
+        data = json.loads(
+            text, object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer, parse_float=_float
+        )
+        if "\\u" in text:
+            _check_surrogates(data)
     except json.JSONDecodeError as error:
         place = Place(name, line or error.lineno, error.colno)
         raise InvalidHistoryError(
@@ -126,7 +135,7 @@ def _json(text: str, name: str, line: int) -> History:
         document, _ = read_yaml(sources, source, DocumentLimits(text=64_000_000, nodes=5_000_000))
         return (Place(name, 1, 1), None, 1) if document is None else _in_document(document)(path, on_key)
 
-    return _history(data, name, locate, lambda _index: Place(name, line, 1) if line else None)
+    return _history(data, name, locate, lambda _index: Place(name, line or 1, 1))
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -139,6 +148,21 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(text: str) -> Any:
     raise _JsonError(f"`{text}` is not a JSON number")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise _JsonError(f"the number {text[:24]} is too large")
+    return value
+
+
+def _check_surrogates(data: Any) -> None:
+    """An escape may name half of a character, which no UTF-8 can hold."""
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise _JsonError("a text holds half of a surrogate pair (`\\ud800` to `\\udfff`)") from None
 
 
 def _integer(text: str) -> int:
@@ -156,12 +180,15 @@ def history_from_mapping(data: Mapping[str, Any], name: str = "history") -> Hist
 
 
 def _history(data: Any, name: str, locate: Locate, place: Callable[[int], Place | None]) -> History:
-    if not _has_shape(data):
-        diagnostics = _shape_problems(data, locate)
-        if diagnostics:
-            raise InvalidHistoryError(diagnostics)
-    events: list[Event] = []
     problems: list[Diagnostic] = []
+    if not _has_shape(data):
+        problems = _shape_problems(data, locate)
+        if problems:
+            found = data.get("events") if isinstance(data, Mapping) else None
+            for index, item in enumerate(found if isinstance(found, list) else ()):
+                problems.extend(_bad_times(item, index, locate))
+            raise InvalidHistoryError(problems)
+    events: list[Event] = []
     for index, item in enumerate(data["events"]):
         try:
             recorded = item.get("recorded_at")
@@ -176,11 +203,46 @@ def _history(data: Any, name: str, locate: Locate, place: Callable[[int], Place 
                     place(index),
                 )
             )
-        except ValueError as error:
-            problems.append(_diagnostic(locate, "history.bad-time", str(error), ("events", index, "time")))
+        except ValueError:
+            problems.extend(_bad_times(item, index, locate))
+    for path, value in _nested(data):
+        if _too_deep(value, _DEEPEST):
+            problems.append(_diagnostic(locate, "history.too-deep", f"nested more than {_DEEPEST} deep", path))
     if problems:
         raise InvalidHistoryError(problems)
-    return History.of(data["order"], tuple(events), name)
+    return History.of(data["order"], tuple(events), name, place(-1))
+
+
+def _bad_times(item: Any, index: int, locate: Locate) -> Iterator[Diagnostic]:
+    for key in ("time", "recorded_at"):
+        value = item.get(key) if isinstance(item, Mapping) else None
+        try:
+            # What does not even look like a time has been said by the schema.
+            if (isinstance(value, str) and (value[:4].isdigit() or key == "recorded_at")) or isinstance(
+                value, datetime
+            ):
+                _time(value)
+        except ValueError as error:
+            yield _diagnostic(locate, "history.bad-time", str(error), ("events", index, key))
+
+
+def _nested(data: Mapping[str, Any]) -> Iterator[tuple[NodePath, Any]]:
+    """What may hold anything: the order's facts and the events' data."""
+    for key, value in data["order"].items():
+        if isinstance(value, Mapping | list):
+            yield ("order", str(key)), value
+    for index, item in enumerate(data["events"]):
+        for key, value in (item.get("data") or {}).items():
+            if isinstance(value, Mapping | list):
+                yield ("events", index, "data", str(key)), value
+
+
+def _too_deep(value: Any, left: int) -> bool:
+    if not isinstance(value, Mapping | list):
+        return False
+    if left == 0:
+        return True
+    return any(_too_deep(item, left - 1) for item in (value.values() if isinstance(value, Mapping) else value))
 
 
 def _time(value: Any) -> Timestamp:

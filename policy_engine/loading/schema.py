@@ -32,9 +32,13 @@ _KINDS = {
     "null": "nothing",
 }
 _PATTERNS = {
+    "^([A-Za-z_][A-Za-z0-9_]*|x-.*)$": "a name has letters, digits and underscores, and no digit first",
     "^[A-Za-z_][A-Za-z0-9_]*$": "a name has letters, digits and underscores, and no digit first",
-    "^case\\.[A-Za-z_][A-Za-z0-9_]*$": "`set` assigns fields of the case, as in `case.claim: event`",
+    "^(case\\.[A-Za-z_][A-Za-z0-9_]*|x-.*)$": "`set` assigns fields of the case, as in `case.claim: event`",
     "^[0-9]{4}-[0-9]{2}-[0-9]{2}$": "write a date like 2024-03-10",
+    "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$": (
+        "write a time with an offset, like 2024-03-10T08:00:00Z"
+    ),
     "^[A-Z]{2}$": "write a country code of two capital letters, like `CN`",
 }
 
@@ -162,7 +166,9 @@ def _findings(error: ValidationError) -> Iterator[SchemaError]:
         case "enum":
             yield SchemaError("schema.bad-value", f"{_shown(value)} is not {listed(rule, 'or')}", path)
         case "const":
-            yield SchemaError("schema.bad-value", f"{where} must be {_shown(rule)}, this is {_shown(value)}", path)
+            yield SchemaError(
+                "schema.bad-value", f"{where} must be the {_kind(rule)[4:]}, this is {_kind(value)}", path
+            )
         case "minItems" | "minProperties" | "minLength":
             yield SchemaError("schema.empty", f"{where} is empty", path)
         case _:

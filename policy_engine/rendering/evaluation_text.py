@@ -31,7 +31,10 @@ class _Writer:
 
     def _time(self, moment: Timestamp) -> str:
         """Local time to the second, finer digits only where there are any but the day's last."""
-        local = moment.datetime.astimezone(self._zone)
+        try:
+            local = moment.datetime.astimezone(self._zone)
+        except OverflowError:
+            return str(moment)  # no local time within the years that there are
         text = local.strftime("%Y-%m-%d %H:%M:%S")
         if local.microsecond == 999999 and local.second == 59:
             return text

@@ -6,6 +6,7 @@ out, undeclared ones not seen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,11 +16,13 @@ from policy_engine.calendars import Period, parse_span, show_duration
 from policy_engine.cel.types import Type
 from policy_engine.cel.values import INT_MAX, INT_MIN, Duration, Timestamp, UInt, parse_timestamp
 from policy_engine.source.diagnostic import did_you_mean, listed
+from policy_engine.source.frozen import replace
+from policy_engine.vocabulary.dates import parse_date
 from policy_engine.vocabulary.money import Money, parse_decimal, parse_money
 
 T = TypeVar("T")
 
-__all__ = ["DataError", "read_record", "read_value", "to_plain"]
+__all__ = ["DataError", "read_record", "read_value", "record_problems", "to_plain"]
 
 
 class DataError(ValueError):
@@ -48,6 +51,17 @@ def read_record(data: Mapping[str, Any], kind: Type) -> dict[str, Any]:
             continue
         values[field.name] = _inside(field.name, given, field.type)
     return values
+
+
+def record_problems(data: Mapping[str, Any], kind: Type) -> tuple[DataError, ...]:
+    """Everything that does not fit in a record, field by field."""
+    found = []
+    for field in kind.fields:
+        try:
+            read_record(data, replace(kind, fields=(field,)))
+        except DataError as error:
+            found.append(error)
+    return tuple(found)
 
 
 def _inside(key: str | int, value: Any, kind: Type) -> Any:
@@ -161,8 +175,8 @@ def _timestamp(value: Any, kind: Type) -> Timestamp:
 def _date(value: Any, kind: Type) -> date:
     if type(value) is date:
         return value
-    if isinstance(value, str) and len(value) == 10:
-        return _parsed(value, date.fromisoformat)
+    if isinstance(value, str):
+        return _parsed(value, parse_date)
     raise _no(value, kind)
 
 
@@ -222,8 +236,11 @@ _READERS = {
 
 def to_plain(value: Any) -> Any:
     """A value as JSON holds it: times as RFC 3339 in UTC, money as ``USD 12.50``, exact decimals as text."""
-    if value is None or type(value) in (bool, int, float, str):
+    if value is None or type(value) in (bool, int, str):
         return value
+    if type(value) is float:
+        # JSON has no name for these; the names are those of the conformance suite's data.
+        return value if math.isfinite(value) else "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

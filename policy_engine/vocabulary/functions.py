@@ -31,6 +31,7 @@ from policy_engine.cel.types import STRING, Type
 from policy_engine.cel.values import Duration, Optional, Timestamp, register_type, show
 from policy_engine.source import EvaluationError
 from policy_engine.source.frozen import frozen
+from policy_engine.vocabulary.dates import parse_date
 from policy_engine.vocabulary.money import CONTEXT, Money, MoneyError, exactly, parse_decimal, parse_money
 
 __all__ = ["LIBRARY", "Surroundings", "plain_text"]
@@ -72,8 +73,9 @@ def _on_calendar(compute: Callable[[], T]) -> T:
         raise EvaluationError("calendar.unknown", f"there is no calendar {error}") from None
     except LookupError as error:
         raise EvaluationError("calendar.unknown-holidays", str(error)) from None
-    except (OverflowError, ValueError):
-        raise EvaluationError("cel.overflow", "the result is outside the years 1 to 9999") from None
+    except (OverflowError, ValueError) as error:
+        message = str(error) if "calendar" in str(error) else "the result is outside the years 1 to 9999"
+        raise EvaluationError("cel.overflow", message) from None
 
 
 def _default(around: Surroundings) -> Calendar:
@@ -81,7 +83,9 @@ def _default(around: Surroundings) -> Calendar:
 
 
 def _day(around: Surroundings, moment: Timestamp | date) -> date:
-    return local_date(moment.datetime, _default(around)) if isinstance(moment, Timestamp) else moment
+    if not isinstance(moment, Timestamp):
+        return moment
+    return _on_calendar(lambda: local_date(moment.datetime, _default(around)))
 
 
 def _working_days(around: Surroundings, first: Timestamp | date, last: Timestamp | date) -> int:
@@ -110,9 +114,7 @@ def _read(reader: Callable[[str], T]) -> Callable[[str], T]:
 
 
 def _date_of(text: str) -> date:
-    if len(text) != 10:
-        raise ValueError(f"`{text}` is not a date, like 2024-03-10")
-    return date.fromisoformat(text)
+    return parse_date(text)
 
 
 def _period_of(text: str) -> Period:
@@ -277,11 +279,20 @@ _TIME = [
     Row("in_state(string) -> bool", _in_state, "whether that state is active", True),
 ]
 
+
+def _decimal_literal(text: str) -> Decimal:
+    """The exact decimal that a number is written as, ``1e-2`` too. Raises ValueError where 34 digits do not hold it."""
+    value = Decimal(int(text, 16)) if text[:2].lower() == "0x" else Decimal(text)
+    if len(value.as_tuple().digits) > CONTEXT.prec or not -40 < value.adjusted() < 40:
+        raise ValueError(f"`{text}` has more digits than a decimal holds (34)")
+    return value
+
+
 _DECIMAL_TYPE = Type("decimal")
 
 LIBRARY = STANDARD.extended(
     [*_EXTREMES, *_ordering(), *_decimals(), *_MONEY, *_TIME],
-    literals={("double", "decimal"): parse_decimal, ("int", "decimal"): parse_decimal},
+    literals={("double", "decimal"): _decimal_literal, ("int", "decimal"): _decimal_literal},
     fields={"money": {"amount": (_DECIMAL_TYPE, lambda m: m.amount), "currency": (STRING, lambda m: m.currency)}},
 )
 
