@@ -48,13 +48,14 @@ class DayRule:
 
 @frozen
 class Holidays:
-    """A country's public holidays, resolved: the years they are known for, the days and their names,
-    and the weekend days on which work is made up."""
+    """A country's public holidays, resolved: the years they are known for, the days (``2014-10-01``) and
+    their names, and the weekend days on which work is made up. Texts, so that a stored table is as good as
+    a fresh one."""
 
     first_year: int
     last_year: int
-    days: Mapping[date, str]
-    made_up: frozenset[date] = frozenset()
+    days: Mapping[str, str]
+    made_up: frozenset[str] = frozenset()
 
 
 @frozen
@@ -89,8 +90,9 @@ class Calendar:
                     f"the holidays of {day.year} are not known on calendar `{self.name}` "
                     f"({holidays.first_year} to {holidays.last_year} are)"
                 )
-            if day in holidays.days:
-                return holidays.days[day]
-            if day in holidays.made_up:
+            text = day.isoformat()
+            if text in holidays.days:
+                return holidays.days[text]
+            if text in holidays.made_up:
                 return None
         return day.strftime("%A") if day.weekday() in self.weekend else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from importlib.metadata import version
 from typing import Any
 
@@ -34,10 +33,10 @@ def national_holidays(country: str, subdivision: str | None = None) -> Holidays:
     found: Any = holidays.country_holidays(country, subdiv=subdivision, language="en_US")
     first = max(FIRST_YEAR, getattr(found, "start_year", FIRST_YEAR))
     last = min(LAST_YEAR, getattr(found, "end_year", LAST_YEAR))
-    days: dict[date, str] = {}
-    made_up: set[date] = set()
+    days: dict[str, str] = {}
+    made_up: set[str] = set()
     for year in range(first, last + 1):
         yearly: Any = holidays.country_holidays(country, subdiv=subdivision, years=year, language="en_US")
-        days.update({day: name for day, name in yearly.items() if day.year == year})
-        made_up.update(day for day in getattr(yearly, "weekend_workdays", ()) if day.year == year)
+        days.update({day.isoformat(): name for day, name in yearly.items() if day.year == year})
+        made_up.update(day.isoformat() for day in getattr(yearly, "weekend_workdays", ()) if day.year == year)
     return Holidays(first, last, dict(sorted(days.items())), frozenset(made_up))

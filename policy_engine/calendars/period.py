@@ -21,12 +21,12 @@ _WORDS: Final[dict[Unit, str]] = {
 _UNITS: Final[dict[str, Unit]] = {word: unit for unit, word in _WORDS.items()}
 _ELAPSED: Final = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}
 _MOST: Final = 1_000_000
-_SPAN: Final = re.compile(
-    r"(?P<count>\d{1,7}) (?P<unit>(?:calendar |working )?[a-z]+?)s?(?: on (?P<calendar>[A-Za-z_][A-Za-z0-9_]*))?",
-    re.ASCII,
+_SPAN: Final = (
+    r"(?a)(?P<count>\d{1,7}) (?P<unit>(?:calendar |working )?[a-z]+?)s?"
+    r"(?: on (?P<calendar>[A-Za-z_][A-Za-z0-9_]*))?"
 )
-_ISO_TIME: Final = re.compile(r"PT(?=\d)(?:(\d{1,7})H)?(?:(\d{1,7})M)?(?:(\d{1,9})S)?", re.ASCII)
-_ISO_DATE: Final = re.compile(r"P(\d+)([DWMY])", re.ASCII)
+_ISO_TIME: Final = r"(?a)PT(?=\d)(?:(\d{1,7})H)?(?:(\d{1,7})M)?(?:(\d{1,9})S)?"
+_ISO_DATE: Final = r"(?a)P(\d+)([DWMY])"
 _SPELLINGS: Final = {
     "D": "`{0} days` (elapsed, {0} x 24 h) or `{0} calendar days`",
     "W": "`{0} weeks`, or `{1} days` for elapsed time",
@@ -56,14 +56,14 @@ def parse_span(text: str) -> timedelta | Period | None:
     means to be one and says too little: ``P5D`` does not say which days it counts.
     """
     if text.startswith("P"):
-        if match := _ISO_TIME.fullmatch(text):
+        if match := re.fullmatch(_ISO_TIME, text):
             hours, minutes, seconds = (int(part or 0) for part in match.groups())
             return timedelta(hours=hours, minutes=minutes, seconds=seconds)
-        if match := _ISO_DATE.fullmatch(text):
+        if match := re.fullmatch(_ISO_DATE, text):
             spelling = _SPELLINGS[match[2]].format(match[1], int(match[1]) * 7)
             raise ValueError(f"`{text}` does not say how it counts: write {spelling}")
         return None
-    match = _SPAN.fullmatch(text)
+    match = re.fullmatch(_SPAN, text)
     if match is None:
         return None
     count, word, calendar = int(match["count"]), match["unit"], match["calendar"]

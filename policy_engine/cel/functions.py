@@ -185,27 +185,27 @@ def _uint_of_double(value: float) -> UInt:
     return UInt(int(value))
 
 
-_DIGITS = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
-_FLOAT = re.compile(
-    r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?|[+-]?(?:inf|infinity)|nan",
-    re.ASCII | re.I,
+_DIGITS = r"(?a)[+-]?[0-9]{1,40}"
+_FLOAT = (
+    r"(?ai)[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]{1,6})?"
+    r"|[+-]?(?:inf|infinity)|nan"
 )
 
 
 def _int_of_string(text: str) -> int:
-    if _DIGITS.fullmatch(text):
+    if re.fullmatch(_DIGITS, text):
         return _int(int(text))
     raise _fail("bad-argument", f"`{text}` is not an int")
 
 
 def _uint_of_string(text: str) -> UInt:
-    if _DIGITS.fullmatch(text) and text[0] != "-":
+    if re.fullmatch(_DIGITS, text) and text[0] != "-":
         return _uint(int(text))
     raise _fail("bad-argument", f"`{text}` is not a uint")
 
 
 def _double_of_string(text: str) -> float:
-    if len(text) <= 400 and _FLOAT.fullmatch(text):
+    if len(text) <= 400 and re.fullmatch(_FLOAT, text):
         return float(text)
     raise _fail("bad-argument", f"`{text}` is not a double")
 
@@ -334,7 +334,7 @@ _STRINGS = [
 
 # -- times ---------------------------------------------------------------------------------------------
 
-_OFFSET = re.compile(r"([+-]?)(\d\d):(\d\d)", re.ASCII)
+_OFFSET = r"(?a)([+-]?)(\d\d):(\d\d)"
 
 
 def _local(moment: Timestamp, zone: str) -> datetime:
@@ -342,7 +342,7 @@ def _local(moment: Timestamp, zone: str) -> datetime:
     from zoneinfo import ZoneInfo
 
     try:
-        if match := _OFFSET.fullmatch(zone):
+        if match := re.fullmatch(_OFFSET, zone):
             delta = timedelta(hours=int(match[2]), minutes=int(match[3]))
             return moment.datetime.astimezone(timezone(-delta if match[1] == "-" else delta))
         return moment.datetime.astimezone(ZoneInfo(zone))

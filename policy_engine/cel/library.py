@@ -8,7 +8,6 @@ for operators, single capital letters for type parameters, ``...`` behind a last
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -55,9 +54,6 @@ class Overload:
         return self.params[min(index, len(self.params) - 1)]
 
 
-_SIGNATURE = re.compile(r"(?:(\((?P<target>.*?)\))\.)?(?P<name>[^()]+)\((?P<params>.*)\) -> (?P<result>.+)")
-
-
 class Library:
     """Functions by name. Immutable once made: `extended` gives a new one."""
 
@@ -84,7 +80,9 @@ class Library:
 
     def extended(self, rows: Iterable[Row], literals: Literals = _NO_LITERALS, fields: Fields = _NO_FIELDS) -> Library:
         """This library and more."""
-        return Library((*self.rows, *rows), {**self.literals, **literals}, {**self.fields, **fields})
+        more = Library(rows, {**self.literals, **literals}, {**self.fields, **fields})
+        more._rows = {key: [*self._rows.get(key, ()), *more._rows.get(key, ())] for key in (self._rows | more._rows)}
+        return more
 
     def names(self, member: bool | None = None) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for name, kind in self._rows if member is None or kind == member))
@@ -133,22 +131,18 @@ def _no_overload(name: str, member: bool, names: tuple[str, ...]) -> str:
 
 
 def _overload(row: Row) -> Overload:
-    match = _SIGNATURE.fullmatch(row.signature)
-    assert match is not None, row.signature
-    params = _split(match["params"])
+    signature, _, result = row.signature.rpartition(" -> ")
+    target = ""
+    if signature.startswith("("):
+        target, _, signature = signature[1:].partition(").")
+    name, _, params_text = signature.partition("(")
+    params = _split(params_text[:-1])
     repeats = bool(params) and params[-1].endswith("...")
     types = tuple(parse_type(text.removesuffix("...")) for text in params)
-    if match["target"]:
-        types = (parse_type(match["target"]), *types)
+    if target:
+        types = (parse_type(target), *types)
     return Overload(
-        match["name"],
-        bool(match["target"]),
-        types,
-        repeats,
-        parse_type(match["result"]),
-        row.implementation,
-        row.context,
-        row.signature,
+        name, bool(target), types, repeats, parse_type(result), row.implementation, row.context, row.signature
     )
 
 

@@ -13,7 +13,7 @@ __all__ = ["unparse"]
 _LEVEL = {"_||_": 1, "_&&_": 2, "@in": 3, "_+_": 4, "_-_": 4, "_*_": 5, "_/_": 5, "_%_": 5}
 _LEVEL |= dict.fromkeys(("_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_"), 3)
 _UNARY, _MEMBER = 6, 7
-_PLAIN = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
+_PLAIN = r"[_a-zA-Z][_a-zA-Z0-9]*"
 _SPELLED = {"exists_one": "exists_one"}
 
 
@@ -28,7 +28,7 @@ def _at(node: Node, level: int) -> str:
 
 
 def _field(name: str) -> str:
-    return name if _PLAIN.fullmatch(name) else f"`{name}`"
+    return name if re.fullmatch(_PLAIN, name) else f"`{name}`"
 
 
 def _list(nodes: tuple[Node, ...]) -> str:

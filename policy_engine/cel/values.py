@@ -192,16 +192,20 @@ def equal(left: object, right: object) -> bool:
 
 # -- times as text -----------------------------------------------------------------------------------
 
-_RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))", re.ASCII
-)
+_RFC3339 = r"(?a)(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))"
 _UNITS = {"h": 3600 * _NANO, "m": 60 * _NANO, "s": _NANO, "ms": 1_000_000, "us": 1000, "µs": 1000, "ns": 1}
-_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|m|s|us|µs|ns)", re.ASCII)
+_DURATION = r"(?a)(\d+(?:\.\d*)?|\.\d+)(h|ms|m|s|us|µs|ns)"
 
 
 def parse_timestamp(text: str) -> Timestamp:
     """RFC 3339 with an offset; digits finer than a nanosecond are cut off. Raises ValueError."""
-    match = _RFC3339.fullmatch(text)
+    if len(text) == 20 and text[19] == "Z" and text[10] == "T" and text[4] == text[7] == "-" and text[5:7].isdigit():
+        # The common form, read by the standard library in a tenth of the time; the rest says what is wrong.
+        try:
+            return Timestamp.of(datetime.fromisoformat(text))
+        except ValueError:
+            pass
+    match = re.fullmatch(_RFC3339, text)
     if match is None:
         raise ValueError(f"`{text}` is not an RFC 3339 time with an offset, like 2024-03-10T08:00:00Z")
     year, month, day, hour, minute, second = map(int, match.groups()[:6])
@@ -228,7 +232,8 @@ def parse_duration(text: str) -> Duration:
     body = text[1:] if text[:1] in ("-", "+") else text
     total = 0
     position = 0
-    while match := _DURATION.match(body, position):
+    part = re.compile(_DURATION)
+    while match := part.match(body, position):
         whole, _, fraction = match[1].partition(".")
         unit = _UNITS[match[2]]
         if len(whole) > 20 or len(fraction) > 30:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from policy_engine.calendars import Calendar, DayRule, Holidays, Period
@@ -17,7 +18,7 @@ from policy_engine.cel.types import Field, Type
 from policy_engine.cel.values import Duration, Timestamp, UInt
 from policy_engine.model import policy
 from policy_engine.source import Source, SourceMap
-from policy_engine.source.frozen import field_names
+from policy_engine.source.frozen import field_names, make
 from policy_engine.vocabulary import Money
 
 __all__ = ["POLICY_CODEC", "VALUE_CLASSES", "Codec"]
@@ -38,7 +39,7 @@ class Codec:
 
     def __init__(self, classes: Iterable[type]) -> None:
         self._fields = {cls: field_names(cls) for cls in classes}
-        made = {cls.__name__: (lambda items, cls=cls: cls(*items)) for cls in self._fields}
+        made = {cls.__name__: partial(make, cls) for cls in self._fields}
         self._readers: dict[str, Callable[[list[Any]], Any]] = {**_READERS, **made}
 
     def encode(self, value: Any) -> Any:

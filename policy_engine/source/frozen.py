@@ -8,11 +8,11 @@ these are frozen dataclasses.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar, dataclass_transform
 
-__all__ = ["field", "field_names", "frozen", "replace"]
+__all__ = ["field", "field_names", "frozen", "make", "replace"]
 
 T = TypeVar("T")
 _MISSING: Any = object()
@@ -70,6 +70,7 @@ class _Frozen:
     _names: tuple[str, ...] = ()
     _compared: Callable[[Any], Any]
     _shown: tuple[str, ...] = ()
+    _setters: tuple[Callable[[Any, Any], None], ...] = ()
     __dataclass_fields__ = _DataclassFields()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -122,6 +123,7 @@ def frozen(cls: type[T]) -> type[T]:
     }
     bases = (*(base for base in cls.__bases__ if base is not object), _Frozen)
     made: Any = type(cls.__name__, bases, body)
+    made._setters = tuple(made.__dict__[name].__set__ for name in names)
     return made  # type: ignore[no-any-return]
 
 
@@ -132,9 +134,10 @@ def _nothing(_value: Any) -> None:
 def _written_init(cls: Any) -> Any:
     """``__init__`` as one would write it: slots are set directly, factories called where nothing is given."""
     space: dict[str, Any] = {"_missing": _MISSING}
+    setters = dict(zip(cls._names, cls._setters, strict=True))
     params, lines = [], []
     for name in cls._names:
-        space[f"_set_{name}"] = cls.__dict__[name].__set__
+        space[f"_set_{name}"] = setters[name]
         spec = cls._specs.get(name, _MISSING)
         default = spec.default if isinstance(spec, _Field) else spec
         if isinstance(spec, _Field) and spec.factory is not _MISSING:
@@ -150,6 +153,19 @@ def _written_init(cls: Any) -> Any:
     text = f"def __init__(self, {', '.join(params)}):\n" + ("\n".join(lines) or " pass")
     exec(text, space)  # noqa: S102
     return space["__init__"]
+
+
+def make(kind: type[T], values: Sequence[Any]) -> T:
+    """An instance from the values of all its fields in order, as `field_names` gives them. Raises TypeError
+    where there are more or fewer."""
+    cls: Any = kind
+    setters = cls._setters
+    if len(values) != len(setters):
+        raise TypeError(f"a {cls.__name__} has {len(setters)} fields")
+    made: T = cls.__new__(cls)
+    for set_field, value in zip(setters, values, strict=True):
+        set_field(made, value)
+    return made
 
 
 def field_names(kind: Any) -> tuple[str, ...]:

@@ -23,8 +23,8 @@ CONTEXT = Context(
     Emax=6144,
     traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
 )
-_DECIMAL = re.compile(r"[+-]?(?:\d{1,20}(?:\.\d{1,14})?|\.\d{1,14})", re.ASCII)
-_MONEY = re.compile(r"([A-Za-z]{3}) (-?\d{1,18}(?:\.\d{1,14})?)", re.ASCII)
+_DECIMAL = r"(?a)[+-]?(?:\d{1,20}(?:\.\d{1,14})?|\.\d{1,14})"
+_MONEY = r"(?a)([A-Za-z]{3}) (-?\d{1,18}(?:\.\d{1,14})?)"
 
 
 class MoneyError(ValueError):
@@ -84,14 +84,14 @@ def exactly(compute: Callable[[], Decimal]) -> Decimal:
 
 def parse_decimal(text: str) -> Decimal:
     """Decimal digits, at most 20 before the point and 14 behind. Raises MoneyError."""
-    if not _DECIMAL.fullmatch(text):
+    if not re.fullmatch(_DECIMAL, text):
         raise MoneyError(f"`{text}` is not a decimal, like 0.15")
     return Decimal(text)
 
 
 def parse_money(text: str) -> Money:
     """``USD 12.50``. Raises MoneyError, with what to write instead."""
-    match = _MONEY.fullmatch(text)
+    match = re.fullmatch(_MONEY, text)
     if match is None:
         raise MoneyError(f"`{text}` is not money: write a currency code, a space and the amount, like `USD 12.50`")
     currency, amount = match.groups()
