@@ -20,9 +20,10 @@ _WORDS: Final[dict[Unit, str]] = {
 }
 _UNITS: Final[dict[str, Unit]] = {word: unit for unit, word in _WORDS.items()}
 _ELAPSED: Final = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}
-_MOST: Final = 1_000_000
+_MOST: Final = 100_000
+_LONGEST: Final = 9_000_000_000  # seconds: what a signed 64-bit count of nanoseconds holds, and some room
 _SPAN: Final = (
-    r"(?a)(?P<count>\d{1,7}) (?P<unit>(?:calendar |working )?[a-z]+?)s?"
+    r"(?a)(?P<count>\d{1,10}) (?P<unit>(?:calendar |working )?[a-z]+?)s?"
     r"(?: on (?P<calendar>[A-Za-z_][A-Za-z0-9_]*))?"
 )
 _ISO_TIME: Final = r"(?a)PT(?=\d)(?:(\d{1,7})H)?(?:(\d{1,7})M)?(?:(\d{1,9})S)?"
@@ -67,8 +68,8 @@ def parse_span(text: str) -> timedelta | Period | None:
     if match is None:
         return None
     count, word, calendar = int(match["count"]), match["unit"], match["calendar"]
-    if count > _MOST:
-        raise ValueError(f"`{text}`: a span may have {_MOST} units")
+    if count * _ELAPSED.get(word, 0) > _LONGEST or (word in _UNITS and count > _MOST):
+        raise ValueError(f"`{text}` is longer than can be counted")
     if word in _ELAPSED and calendar is None:
         return timedelta(seconds=count * _ELAPSED[word])
     if word in _ELAPSED:

@@ -432,6 +432,13 @@ class _Checker:
             # Both sides have one type: that of the side which is no literal.
             solid = [k for k, arg in zip(kinds, node.args, strict=True) if not isinstance(arg, Literal)]
             wanted = [self.bindings.resolve(solid[0])] * 2 if len(solid) == 1 else wanted
+        solid_names = {
+            self.bindings.resolve(kind).name
+            for kind, arg in zip(kinds[len(kinds) - len(node.args) :], node.args, strict=True)
+            if not isinstance(arg, Literal)
+        } | {kind.name for kind in kinds[:skip]}
+        if solid_names <= {"int", "uint", "double", "dyn"}:
+            return None  # beside CEL's own numbers a number is what CEL says
         args = list(node.args)
         for index, arg in enumerate(node.args):
             adapted = self.adapted(arg, wanted[index + skip])
@@ -453,8 +460,9 @@ class _Checker:
         try:
             return replace(node, value=reader(node.text))
         except ValueError as error:
-            self.report("cel.literal", str(error), node)
-            return node
+            problem = Problem("cel.literal", str(error), node.start, node.end)
+            self.problems.extend([problem] if problem not in self.problems else [])
+            return replace(node, value=reader("0"))
 
     def _check_members(self, node: Call, kinds: list[Type]) -> None:
         """A constant that is compared with an enumeration must be a member of it."""

@@ -97,11 +97,11 @@ class _Walk:
     def _call(self, node: Call) -> Any:
         self._spend(node)
         special = _SPECIAL.get(node.function) if node.target is None else None
-        if special is not None:
-            return special(self, node)
         member = node.target is not None
-        args = tuple(map(self.value, node.args if node.target is None else (node.target, *node.args)))
+        args = () if special else tuple(map(self.value, (node.target, *node.args) if node.target else node.args))
         try:
+            if special is not None:
+                return special(self, node)
             result = self._library.call(node.function, member, args, self._context)
         except EvaluationError as error:
             if error.start is None:

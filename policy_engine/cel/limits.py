@@ -14,7 +14,7 @@ class Limits:
     """
 
     text: int = 100_000
-    depth: int = 200
+    depth: int = 120
     cost: int = 1_000_000
 
 
