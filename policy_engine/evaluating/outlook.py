@@ -186,25 +186,29 @@ class _Looking:
     ends: Mapping[int, Timestamp]
 
     def permitted(self, active: tuple[State, ...], event: str, by: str) -> Iterator[Permission]:
-        """In the order in which an event is tried; ``free`` is the time that no rule has taken yet."""
+        """In the order in which an event is tried; ``free`` is the time that no rule has taken yet, ``unless``
+        what earlier rules refuse, depending on the event."""
         free = [_ALWAYS]
+        unless: tuple[str, ...] = ()
         for state in active:
             for rule in state.rules.get(event, ()):
                 if rule.by and by not in rule.by:
                     continue
-                made, taken = self._by_rule(state, rule, event, by, free)
+                made, taken = self._by_rule(state, rule, event, by, free, unless)
                 yield from made
+                if rule.refuse is not None and taken is None and rule.condition is not None:
+                    unless = (*unless, *self._refusals(rule.condition))
                 free = _without(free, taken)
                 if not free:
                     return
             if event in state.accepts:
-                yield from self._pieces(state, event, by, free, (), accepts_id(state), state.cites)
+                yield from self._pieces(state, event, by, free, unless, accepts_id(state), state.cites)
                 return
         if not self.case.closed and not any(event in state.rules for state in active):
             yield from self._awaited(active, event, by)
 
     def _by_rule(
-        self, state: State, rule: Rule, event: str, by: str, free: list[_Window]
+        self, state: State, rule: Rule, event: str, by: str, free: list[_Window], unless: tuple[str, ...]
     ) -> tuple[list[Permission], _Window | None]:
         """What a rule permits of the free time, and the time that it takes for itself."""
         bindings = self.setting.bindings(self.case, self.as_of)
@@ -222,8 +226,12 @@ class _Looking:
         made: list[Permission] = []
         if rule.refuse is None:
             inside = [(max(first, window[0]), min(last, window[1])) for first, last in free]
-            made.extend(self._pieces(state, event, by, inside, conditions, rule.id, rule.cites))
+            made.extend(self._pieces(state, event, by, inside, (*conditions, *unless), rule.id, rule.cites))
         return made, None if conditions else window
+
+    def _refusals(self, condition: Expression) -> tuple[str, ...]:
+        """That a refusing guard does not hold, where only the event can tell."""
+        return (f"!({unparse(condition.node)})",) if condition.names & {"event", "now"} else ()
 
     def _conditions(self, condition: Expression | None, bindings: Mapping[str, Any]) -> tuple[str, ...] | None:
         """What has to hold of the event, None where the guard is false whatever the event."""
