@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from policy_engine.cel.errors import CelTypeError, Problem
+from policy_engine.cel.fitting import described, fitted, without_open
 from policy_engine.cel.functions import SPECIAL_FORMS, STANDARD
 from policy_engine.cel.library import Library, Overload
 from policy_engine.cel.limits import DEFAULT_LIMITS
@@ -84,24 +85,10 @@ def check(node: Node, environment: Environment, expected: Type | None = None) ->
     checked, kind = checker.check(node)
     kind = checker.bindings.resolve(kind)
     if expected is not None and not checker.problems:
-        checked, kind = checker.fitted(checked, kind, expected), expected
+        checked, kind = fitted(checker, checked, kind, expected), expected
     if checker.problems:
         raise CelTypeError(checker.problems)
-    return CheckedExpr(checked, _closed(checker.bindings.resolve(kind)))
-
-
-def described(kind: Type) -> str:
-    """A type for people."""
-    if kind.members:
-        return f"one of {', '.join(f'`{m}`' for m in kind.members)}"
-    return f"`{kind}`"
-
-
-def _closed(kind: Type) -> Type:
-    """The type with what stayed open made dyn."""
-    if kind.name.startswith("$") or kind.is_param:
-        return DYN
-    return replace(kind, params=tuple(map(_closed, kind.params))) if kind.params else kind
+    return CheckedExpr(checked, without_open(checker.bindings.resolve(kind)))
 
 
 class _Checker:
@@ -160,59 +147,6 @@ class _Checker:
             case MessageNode():
                 self.report("cel.unknown-name", f"`{node.name}` is not a type that can be made", node)
                 return node, DYN
-
-    # -- what may stand where a type is expected ------------------------------------------------------
-
-    def fitted(self, node: Node, kind: Type, expected: Type) -> Node:
-        """The node as ``expected`` asks for it; reports what does not fit.
-
-        Literals of lists, maps and records are held part by part, so that nothing wrong hides behind a
-        type that was joined from different ones; members of enumerations are held to their members.
-        """
-        match node:
-            case Call(function="_?_:_", args=(condition, first, second)):
-                branches = (self._refitted(first, expected), self._refitted(second, expected))
-                return replace(node, args=(condition, *branches))
-            case ListNode(items=items) if expected.name == "list" and not any(item.optional for item in items):
-                element = expected.params[0]
-                return replace(node, items=tuple(Item(self._refitted(item.value, element)) for item in items))
-            case MapNode() if expected.name in ("map", "record") and not any(e.optional for e in node.entries):
-                return self._fitted_map(node, expected)
-            case Literal() if (adapted := self.adapted(node, expected)) is not None:
-                return adapted
-            case Literal(value=str(value)) if expected.members:
-                if value not in expected.members:
-                    hint = did_you_mean(value, expected.members)
-                    self.report("cel.not-a-member", f"`{value}` is not {described(expected)}", node, hint)
-                return node
-        if not self.bindings.accepts(expected, kind) or not _members_fit(expected, self.bindings.resolve(kind)):
-            message = f"{described(expected)} is expected here, this is {described(_closed(kind))}"
-            self.report("cel.wrong-type", message, node)
-        return node
-
-    def _refitted(self, node: Node, expected: Type) -> Node:
-        problems = len(self.problems)
-        checked, kind = self.check(node)
-        return checked if len(self.problems) > problems else self.fitted(checked, self.bindings.resolve(kind), expected)
-
-    def _fitted_map(self, node: MapNode, expected: Type) -> Node:
-        entries = []
-        given = set()
-        for entry in node.entries:
-            wanted: Type | None = expected.params[1] if expected.name == "map" else None
-            key = entry.key.value if isinstance(entry.key, Literal) else None
-            if expected.name == "record" and isinstance(key, str):
-                given.add(key)
-                declared = expected.field(key)
-                wanted = declared.type if declared else None
-                if declared is None:
-                    names = [f.name for f in expected.fields]
-                    self.report("cel.unknown-field", f"there is no field `{key}`", entry.key, did_you_mean(key, names))
-            entries.append(replace(entry, value=self._refitted(entry.value, wanted)) if wanted else entry)
-        for declared in expected.fields:
-            if declared.name not in given and not declared.optional and declared.default is None:
-                self.report("cel.missing-field", f"the field `{declared.name}` is missing", node)
-        return replace(node, entries=tuple(entries))
 
     def _variable(self) -> Type:
         self._fresh += 1
@@ -479,7 +413,7 @@ class _Checker:
                     )
 
     def _no_overload(self, node: Call, kinds: list[Type], overloads: tuple[Overload, ...]) -> None:
-        shown = [str(_closed(self.bindings.resolve(kind))) for kind in kinds]
+        shown = [str(without_open(self.bindings.resolve(kind))) for kind in kinds]
         name = "in" if node.function == "@in" else node.function.strip("_")
         if node.function.startswith(("_", "@")) and len(shown) == 2 and name not in ("[", "[?"):
             message = f"`{name}` cannot take `{shown[0]}` and `{shown[1]}`"
@@ -603,18 +537,6 @@ def _unwrapped(bindings: Bindings, params: list[Type], kinds: list[Type]) -> lis
         else param.params[0]
         for param, kind in zip(params, kinds, strict=True)
     ]
-
-
-def _members_fit(expected: Type, actual: Type) -> bool:
-    """Whether every value of a type is a member where an enumeration is expected, at any depth."""
-    if actual.name == "dyn":
-        return True
-    if expected.members:
-        return bool(actual.members) and set(actual.members) <= set(expected.members)
-    if expected.name == "record" and actual.name == "record":
-        pairs = ((wanted, actual.field(wanted.name)) for wanted in expected.fields)
-        return all(found is None or _members_fit(wanted.type, found.type) for wanted, found in pairs)
-    return all(map(_members_fit, expected.params, actual.params))
 
 
 def _literal_type(node: Literal) -> Type:

@@ -126,15 +126,6 @@ _HINTS = {
 }
 
 
-_HINTS = {
-    "'": "a string is not closed",
-    '"': "a string is not closed",
-    "&": "write `&&`",
-    "|": "write `||`",
-    "=": "write `==` to compare",
-}
-
-
 def _syntax_error(error: UnexpectedInput, text: str) -> tuple[str, str, int, int, str | None]:
     start = error.pos_in_stream or 0
     if isinstance(error, UnexpectedCharacters):

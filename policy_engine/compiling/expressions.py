@@ -10,8 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from policy_engine.calendars import Period, parse_span
-from policy_engine.cel.check import CheckedExpr, Environment, check, described
+from policy_engine.cel.check import CheckedExpr, Environment, check
 from policy_engine.cel.errors import CelError
+from policy_engine.cel.fitting import described
 from policy_engine.cel.parse import parse
 from policy_engine.cel.syntax import Call, Literal, Node, Select, free_names, walk
 from policy_engine.cel.syntax import Ident as IdentNode

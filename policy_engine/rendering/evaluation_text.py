@@ -51,7 +51,6 @@ class _Writer:
         yield from _section("Timeline", self._timeline())
         yield from _section("Running", map(self._running, evaluation.deadlines))
         yield from _section("May act", map(self._permitted, evaluation.permitted))
-        yield from _section("If nobody acts", self._next())
         yield from _section("Breaches", self._breaches())
         yield from _section("Not done in time (advice)", self._advice())
         yield from _section("Events still to come", (self._event_line(event) for event in evaluation.future))
@@ -69,6 +68,7 @@ class _Writer:
             yield f"CLOSED: {evaluation.outcome}"
         else:
             yield f"OPEN in {evaluation.state}"
+            yield from (f"  {line}" for line in self._next())
         for action in evaluation.actions:
             yield f"  {action.name} {_data(action.data)} on {self._time(action.time)}{_cited(action.cites)}"
         decided = next((s for s in reversed(evaluation.steps) if s.from_ != s.to and s.from_ is not None), None)
@@ -152,13 +152,12 @@ class _Writer:
     def _next(self) -> Iterator[str]:
         fact = self._evaluation.next
         if fact is None:
-            if self._evaluation.status == "open":
-                yield "nothing happens: no deadline runs"
+            yield "if nobody acts, nothing happens: no deadline runs"
             return
         effect = f"the case goes to {fact.to}" if fact.to else "the case stays where it is"
         if fact.error is not None:
             effect = f"the case fails: {_failure(fact.error)}"
-        yield f"{fact.deadline} runs out with {self._time(fact.due)}, and {effect}"
+        yield f"if nobody acts, {fact.deadline} runs out with {self._time(fact.due)}, and {effect}"
 
     def _breaches(self) -> Iterator[str]:
         for breach in self._evaluation.breaches:
