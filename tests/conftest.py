@@ -10,9 +10,12 @@ from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Shared machines are slow at times; a property is about what holds, not about how fast.
-settings.register_profile("project", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("thorough", settings.get_profile("project"), max_examples=1000)
+# Shared machines are slow at times; a property is about what holds, not about how fast. Every run of the suite
+# tries the same examples, so that a change is judged by what it changes; HYPOTHESIS_PROFILE=thorough looks further.
+settings.register_profile(
+    "project", max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("thorough", settings.get_profile("project"), max_examples=1000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
 
