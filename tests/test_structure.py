@@ -114,3 +114,12 @@ def test_no_code_is_made_from_text(path: Path) -> None:
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
             assert not names & {"pickle", "marshal", "shelve"}, path
+
+
+def test_the_digest_is_sha_256() -> None:
+    import hashlib
+
+    from policy_engine.source.digest import sha256
+
+    for data in (b"", b"abc", bytes(range(256)) * 50):
+        assert sha256(data) == hashlib.sha256(data).hexdigest()

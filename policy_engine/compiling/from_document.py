@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from datetime import date
@@ -27,6 +26,7 @@ from policy_engine.loading.document import MappingNode, Node, ScalarNode
 from policy_engine.loading.schema import CheckedDocument
 from policy_engine.model.policy import ActionType, CalendarRef, Effective, EventType, Party, Policy
 from policy_engine.source import Diagnostic
+from policy_engine.source.digest import sha256
 
 __all__ = ["Choices", "compile_policy"]
 
@@ -234,4 +234,4 @@ def _digest(plain: Any, choices: Choices, calendars: Mapping[str, CalendarRef]) 
         holidays = library_version()
     meaning = [_MEANING, plain, sorted(choices.readings), dict(choices.sets), holidays]
     text = json.dumps(meaning, default=str, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    return "sha256:" + sha256(text.encode())

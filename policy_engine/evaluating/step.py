@@ -6,7 +6,6 @@ fails once a rule is chosen raises, and the case stays as it was.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,6 +19,7 @@ from policy_engine.evaluating.trying import Taken
 from policy_engine.model.evaluation import Action, Advice, Breach, Step
 from policy_engine.model.policy import ActionCall, Assignment, Deadline, Effects, Rule
 from policy_engine.source import EvaluationError
+from policy_engine.source.digest import sha256
 from policy_engine.source.frozen import frozen, replace
 from policy_engine.vocabulary import Money, read_value, to_plain
 from policy_engine.vocabulary.data import DataError
@@ -293,4 +293,4 @@ def _fitted(value: Any, kind: Any, start: int) -> Any:
 def _action_id(identity: list[Any]) -> str:
     """A stable id: the same cause, rule and index of the same order always give the same."""
     text = json.dumps(to_plain(identity), separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return sha256(text.encode("utf-8", "surrogatepass"))[:32]

@@ -6,7 +6,6 @@ them are as they were. Entries are written beside and moved into place; what can
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -17,6 +16,7 @@ from typing import Any
 
 from policy_engine.model.codec import POLICY_CODEC
 from policy_engine.model.policy import Policy
+from policy_engine.source.digest import sha256
 from policy_engine.source.frozen import frozen
 
 __all__ = ["PolicyCache"]
@@ -63,13 +63,13 @@ class PolicyCache:
 
     def _file(self, path: Path, readings: tuple[str, ...], sets: Mapping[str, Any]) -> Path:
         key = [_FORMAT, _fingerprint(), str(path), str(path.resolve()), sorted(readings), sorted(sets.items())]
-        name = hashlib.sha256(json.dumps(key, default=str).encode()).hexdigest()
+        name = sha256(json.dumps(key, default=str).encode())
         return self.folder / f"{name[:40]}.json"
 
 
 def _hash(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256(path.read_bytes())
     except OSError:
         return "missing"
 
@@ -89,4 +89,4 @@ def _fingerprint() -> str:
                 if entry.name.endswith((".py", ".lark")):
                     status = entry.stat()
                     seen.append((room, entry.name, status.st_size, status.st_mtime_ns))
-    return hashlib.sha256(repr(sorted(seen)).encode()).hexdigest()
+    return sha256(repr(sorted(seen)).encode())

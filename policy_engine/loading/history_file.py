@@ -6,14 +6,15 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from policy_engine.cel.values import Timestamp, parse_timestamp
-from policy_engine.loading.document import Document
-from policy_engine.loading.document import Path as NodePath
 from policy_engine.loading.files import UnreadableError, decode, read_text
 from policy_engine.model.history import Event, History
 from policy_engine.source import Diagnostic, InvalidHistoryError, Place, SourceMap
+
+if TYPE_CHECKING:
+    from policy_engine.loading.document import Document
 
 __all__ = ["Format", "history_from_mapping", "read_histories", "read_history_bytes"]
 
@@ -23,6 +24,7 @@ _DEEPEST = 32
 _REMARKS = frozenset({"title", "description", "note"})
 _EVENT_KEYS = frozenset({"id", "time", "type", "by", "data", "recorded_at"})
 
+NodePath = tuple[str | int, ...]
 Locate = Callable[[NodePath, bool], tuple[Place | None, str | None, int]]
 
 

@@ -68,11 +68,16 @@ class Codec:
     def decode(self, data: Any) -> Any:
         """What `encode` wrote. Raises KeyError, IndexError, TypeError, ValueError or ArithmeticError for
         anything else."""
+        decode = self.decode
         if type(data) is list:
-            return self._readers[data[0]](list(map(self.decode, data[1:])))
+            items = [item if type(item) in _PLAIN else decode(item) for item in data[1:]]
+            return self._readers[data[0]](items)
         if type(data) is dict:
-            return {key: self.decode(item) for key, item in data.items()}
+            return {key: item if type(item) in _PLAIN else decode(item) for key, item in data.items()}
         return data
+
+
+_PLAIN = frozenset({str, int, bool, type(None), float})
 
 
 def _pairs(items: list[Any]) -> dict[Any, Any]:
