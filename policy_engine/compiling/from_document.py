@@ -21,7 +21,8 @@ from policy_engine.compiling.declared import (
 )
 from policy_engine.compiling.expressions import Expressions, Scope, broken_expression, event_type
 from policy_engine.compiling.findings import Findings, damaged_sections
-from policy_engine.compiling.states import Declarations, StateTree, read_states
+from policy_engine.compiling.state_tree import StateTree
+from policy_engine.compiling.states import Declarations, read_states
 from policy_engine.loading.document import MappingNode, Node, ScalarNode
 from policy_engine.loading.schema import CheckedDocument
 from policy_engine.model.policy import ActionType, CalendarRef, Effective, EventType, Party, Policy

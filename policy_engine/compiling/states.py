@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from policy_engine.cel.types import BOOL, DYN, TIMESTAMP, Field, Type
 from policy_engine.compiling.declared import entries, strings, text_of
 from policy_engine.compiling.expressions import DURATION_OR_PERIOD, MAYBE_TIMESTAMP, Expressions, Scope, event_type
-from policy_engine.compiling.findings import Findings
+from policy_engine.compiling.state_tree import RawState, StateTree
 from policy_engine.loading.document import MappingNode, Node, ScalarNode, SequenceNode
 from policy_engine.model.policy import (
     ActionCall,
@@ -26,7 +25,7 @@ from policy_engine.model.policy import (
 )
 from policy_engine.source.frozen import frozen
 
-__all__ = ["Declarations", "StateTree", "read_states"]
+__all__ = ["Declarations", "read_states"]
 
 _NO_CLOCK = "may not be read by a clock: the engine tells people when it runs out before anything happens"
 _NOT_YET = {
@@ -46,67 +45,6 @@ class Declarations:
     case: Type
     clauses: frozenset[str]
     scope: Scope  # everything but `event`
-
-
-@dataclass(slots=True)
-class _Raw:
-    """A state before its rules are read."""
-
-    index: int
-    path: str
-    parent: int | None
-    node: MappingNode
-    key: ScalarNode | None
-    children: list[int] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class StateTree:
-    """The states by number, and the names by which targets find them."""
-
-    raw: list[_Raw]
-    by_path: dict[str, int]
-    by_name: dict[str, list[int]]
-
-    @classmethod
-    def of(cls, root: MappingNode) -> StateTree:
-        tree = cls([], {}, {})
-        stack: list[tuple[MappingNode, ScalarNode | None, str, int | None]] = [(root, None, "", None)]
-        while stack:
-            node, key, path, parent = stack.pop()
-            index = len(tree.raw)
-            tree.raw.append(_Raw(index, path, parent, node, key))
-            if parent is not None and key is not None:
-                tree.raw[parent].children.append(index)
-                tree.by_path[path] = index
-                tree.by_name.setdefault(key.text, []).append(index)
-            for name, child in reversed(entries(node.get("states"))):
-                inner = child if isinstance(child, MappingNode) else MappingNode(child.start, child.end, ())
-                stack.append((inner, name, f"{path}.{name.text}" if path else name.text, index))
-        return tree
-
-    def ancestors(self, index: int) -> tuple[int, ...]:
-        found: list[int] = []
-        parent = self.raw[index].parent
-        while parent is not None:
-            found.append(parent)
-            parent = self.raw[parent].parent
-        return tuple(found)
-
-    def find(self, where: ScalarNode, findings: Findings) -> int | None:
-        """The state that a target names, by its path or by a name that is unique."""
-        name = where.text
-        if name in self.by_path:
-            return self.by_path[name]
-        same = self.by_name.get(name, [])
-        if len(same) == 1:
-            return same[0]
-        if same:
-            paths = " or ".join(f"`{self.raw[index].path}`" for index in same)
-            findings.error(where, "policy.ambiguous-state", f"several states are called `{name}`", f"write {paths}")
-        else:
-            findings.unknown(where, "state", name, [*self.by_path, *self.by_name])
-        return None
 
 
 def read_states(
@@ -134,7 +72,7 @@ class _Reader:
 
     # -- states --------------------------------------------------------------------------------------
 
-    def state(self, raw: _Raw) -> State:
+    def state(self, raw: RawState) -> State:
         node = raw.node
         cites = self._cite(node, self._cites[raw.parent] if raw.parent is not None else ())
         self._cites.append(cites)
@@ -175,7 +113,7 @@ class _Reader:
             cites=cites,
         )
 
-    def _check_shape(self, raw: _Raw, final: bool) -> None:
+    def _check_shape(self, raw: RawState, final: bool) -> None:
         where = raw.key or raw.node
         node = raw.node
         if final:
@@ -185,7 +123,7 @@ class _Reader:
                     self._findings.error(found, "state.final", message)
             if node.get("outcome") is None and not node.damaged:
                 message = f"the final state `{raw.path}` has no `outcome`"
-                self._findings.error(where, "state.no-outcome", message, f"add `outcome: {where_name(raw)}`")
+                self._findings.error(where, "state.no-outcome", message, f"add `outcome: {raw.name}`")
         elif (found := node.key("outcome")) is not None and not node.damaged:
             self._findings.error(found, "state.outcome", "only a final state has an `outcome`", "add `final: true`")
         if raw.children and node.get("start") is None and raw.index and not node.damaged:
@@ -195,7 +133,7 @@ class _Reader:
         elif not raw.children and (found := node.key("start")) is not None and raw.index:
             self._findings.error(found, "state.start", "there are no states inside to start in")
 
-    def _starts(self, raw: _Raw) -> tuple[StartChoice, ...]:
+    def _starts(self, raw: RawState) -> tuple[StartChoice, ...]:
         node = raw.node.get("start")
         if isinstance(node, ScalarNode):
             target = self._inner_target(raw, node)
@@ -216,7 +154,7 @@ class _Reader:
                 choices.append(StartChoice(target, compiled))
         return tuple(choices)
 
-    def _inner_target(self, raw: _Raw, where: ScalarNode) -> int | None:
+    def _inner_target(self, raw: RawState, where: ScalarNode) -> int | None:
         """A state inside this one, by its name there, its path, or a unique name."""
         local = f"{raw.path}.{where.text}" if raw.path else where.text
         target = self._tree.by_path.get(local)
@@ -493,7 +431,3 @@ class _Reader:
             else:
                 found.append(Trigger(event.name))
         return tuple(found)
-
-
-def where_name(raw: _Raw) -> str:
-    return raw.path.rsplit(".", 1)[-1]
