@@ -211,9 +211,9 @@ def test_the_core_of_the_languages_own_suite() -> None:
                 passed += ok
                 if not ok:
                     failed.append(f"{path.stem}/{case['name']}")
-    # Known gaps: maps with both `true` and `1` as keys, ranges of durations, references to unknown containers.
-    assert len(failed) <= 10, failed
-    assert passed >= 840
+    # Known gaps: names in containers where nothing is checked, and the suite's lossy comparisons of int with double.
+    assert len(failed) <= 5, failed
+    assert passed >= 861
 
 
 def passes(case: dict[str, Any]) -> bool:

@@ -139,6 +139,8 @@ class Bindings:
                 return self._bind(param, other)
         if expected.name == "dyn" or actual.name == "dyn":
             return True
+        if expected.name == actual.name == "type":
+            return True  # types are values of one type, whatever they are types of
         if actual.name == "null_type":
             return expected.name in _NULLABLE
         if expected.name == "record":
