@@ -89,10 +89,6 @@ def _divide_double(left: float, right: float) -> float:
     return math.copysign(math.inf, left) * math.copysign(1, right)
 
 
-def _multiply_double(left: float, right: float) -> float:
-    return left * right
-
-
 def _arithmetic() -> list[Row]:
     ranged: list[tuple[str, Callable[[int], Any]]] = [("int", _int), ("uint", _uint)]
     rows: list[Row] = []
@@ -115,7 +111,7 @@ def _arithmetic() -> list[Row]:
     rows += [
         Row("_+_(double, double) -> double", operator.add, "sum"),
         Row("_-_(double, double) -> double", operator.sub, "difference"),
-        Row("_*_(double, double) -> double", _multiply_double, "product"),
+        Row("_*_(double, double) -> double", operator.mul, "product"),
         Row("_/_(double, double) -> double", _divide_double, "quotient; by zero infinite or NaN"),
         Row("-_(int) -> int", lambda a: _int(-a), "negation; error on overflow"),
         Row("-_(double) -> double", operator.neg, "negation"),

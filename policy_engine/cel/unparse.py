@@ -14,7 +14,6 @@ _LEVEL = {"_||_": 1, "_&&_": 2, "@in": 3, "_+_": 4, "_-_": 4, "_*_": 5, "_/_": 5
 _LEVEL |= dict.fromkeys(("_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_"), 3)
 _UNARY, _MEMBER = 6, 7
 _PLAIN = r"[_a-zA-Z][_a-zA-Z0-9]*"
-_SPELLED = {"exists_one": "exists_one"}
 
 
 def unparse(node: Node) -> str:

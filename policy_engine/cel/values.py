@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from policy_engine.source import EvaluationError
 from policy_engine.source.frozen import frozen
 
 __all__ = [
@@ -273,7 +272,3 @@ def show(value: object) -> str:
     if isinstance(value, Timestamp | Duration):
         return str(value)
     return _SHOW.get(type(value), repr)(value)
-
-
-def overflow(kind: str) -> EvaluationError:
-    return EvaluationError("overflow", f"the result does not fit {kind}")

@@ -29,8 +29,9 @@ def evaluate(policy: Policy, history: History, as_of: Timestamp) -> Evaluation:
     Raises InvalidHistoryError where the order's facts do not fit the policy, or an event or ``as_of``
     lies before the case opens.
     """
-    _check_times(history, opened_at(policy, history), as_of, policy.ignores)
-    replay = started(policy, history)
+    prepared = _prepared(policy, history)
+    _check_times(history, prepared[1], as_of, policy.ignores)
+    replay = _opened(prepared)
     replay.take((event for event in history.events if event.time <= as_of), as_of)
     future = tuple(event for event in history.events if event.time > as_of)
     return replay.evaluation(history, as_of, future)
@@ -39,16 +40,24 @@ def evaluate(policy: Policy, history: History, as_of: Timestamp) -> Evaluation:
 def started(policy: Policy, history: History) -> Replay:
     """A replay that has opened the case and taken no event yet. Raises InvalidHistoryError where the order
     does not fit the policy."""
-    setting, opened, error = _prepared(policy, history)
+    return _opened(_prepared(policy, history))
+
+
+def _opened(prepared: _Prepared) -> Replay:
+    setting, opened, error = prepared
     replay = Replay(setting)
     if error is not None:
-        replay.errors.append(failure(policy, error, opened, "opening"))
+        replay.errors.append(failure(setting.policy, error, opened, "opening"))
     else:
         replay.open(opened)
     return replay
 
 
-def _prepared(policy: Policy, history: History) -> tuple[Setting, Timestamp, EvaluationError | None]:
+_Prepared = tuple[Setting, Timestamp, EvaluationError | None]
+
+
+def _prepared(policy: Policy, history: History) -> _Prepared:
+    """What a case stands in, when it opens, and why it cannot where an expression fails."""
     try:
         order = read_record(history.order, policy.order)
     except DataError:

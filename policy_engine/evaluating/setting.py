@@ -99,9 +99,6 @@ class Setting:
             raise EvaluationError("cel.wrong-type", "this gives no timestamp", expression.start, expression.start)
         return value if value % 1000 == 0 else Timestamp(value // 1000 * 1000)
 
-    def active_paths(self, leaf: int) -> frozenset[str]:
-        return self._surroundings(leaf).active
-
     def _surroundings(self, leaf: int) -> Surroundings:
         found = self._around.get(leaf)
         if found is None:

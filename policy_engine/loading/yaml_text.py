@@ -69,7 +69,6 @@ class _Reader:
         self._source = source
         self._limits = limits
         self._anchors: dict[str, tuple[Node, int]] = {}
-        self._weights: dict[int, int] = {}
         self._nodes = 0
         self._broken: set[int] = set()  # where scalars start that have been reported
         self.diagnostics: list[Diagnostic] = []

@@ -253,7 +253,3 @@ class Policy:
             if candidate.path == path:
                 return candidate
         return None
-
-    def is_active(self, state: int, leaf: int) -> bool:
-        """Whether a state is the leaf or one of its ancestors."""
-        return state == leaf or state in self.states[leaf].ancestors
